@@ -1,0 +1,335 @@
+//! The command line: the flags, and what they mean as a [`Config`]. The only place that knows flags.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, anyhow, bail};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use paynorm::config::{Config, Forced, Limit, Mode};
+use paynorm::load::parquet_file::Codec;
+use paynorm::load::partition::{Level, Partitioning};
+use paynorm::model::money::Currency;
+use paynorm::model::time::Zone;
+use paynorm::sources::{self, Source};
+
+/// Normalizes raw JSON dumps of payment APIs to one schema and writes partitioned Parquet.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 110, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Read dumps and write them as one Parquet dataset
+    #[command(after_help = NORMALIZE_HELP)]
+    Normalize(Box<NormalizeArgs>),
+    /// List the known sources and how their records are told
+    Sources {
+        /// Print as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the unified schema, column by column
+    Schema {
+        /// Output format
+        #[arg(long, value_enum, default_value_t)]
+        format: SchemaFormat,
+    },
+}
+
+const NORMALIZE_HELP: &str = "\
+Exit codes: 0 all is in the dataset; 3 it is, but for records in quarantine; 1 failed, nothing visible has changed; \
+2 wrong usage; 4 another run works on the same output; 130 and 143 interrupted, nothing visible has changed.
+
+Examples:
+  paynorm normalize dumps/ --out lake
+  paynorm normalize 'exports/**/*.json.gz' --out lake --mode replace --currency spacivox=EUR
+  curl … | paynorm normalize - --source atpay --out lake";
+
+#[derive(Debug, Args)]
+pub(crate) struct NormalizeArgs {
+    /// Directories, files or quoted patterns; `-` is standard input. Compression and shape are told by content
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+    /// The directory of the dataset to write
+    #[arg(short, long, value_name = "DIR")]
+    out: PathBuf,
+    /// What to do when there is something at the output already
+    #[arg(long, value_enum, default_value_t)]
+    mode: ModeArg,
+    /// Take dumps for this source instead of recognising them, all or those whose path matches GLOB; may be repeated
+    #[arg(long, value_name = "NAME[=GLOB]")]
+    source: Vec<String>,
+    /// The directory that `source_file` is relative to [default: the deepest one that holds all inputs]
+    #[arg(long, value_name = "DIR")]
+    base: Option<PathBuf>,
+    /// Directory levels of the dataset: a list of feed, year, month, day; or none
+    #[arg(long, value_name = "LEVELS", default_value = "feed,month")]
+    partition_by: String,
+    /// Compression of the data files; snappy (with plain encodings) is for readers that know little
+    #[arg(long, value_enum, default_value_t)]
+    compression: CompressionArg,
+    /// Currency of a source that writes none, such as spacivox=EUR; may be repeated
+    #[arg(long, value_name = "SOURCE=CODE")]
+    currency: Vec<String>,
+    /// Zone of a source that writes local times, such as paydata=Europe/Zurich; UTC unless told; may be repeated
+    #[arg(long, value_name = "SOURCE=ZONE")]
+    timezone: Vec<String>,
+    /// Write nothing (exit code 1) when more records than this are bad: a number, or a share such as 0.5%
+    #[arg(long, value_name = "N|P%")]
+    max_quarantined: Option<String>,
+    /// Go on when a dump can't be read; it is listed in the quarantine
+    #[arg(long)]
+    keep_going: bool,
+    /// Keep all rows of one key (source, transaction_id) instead of the newest
+    #[arg(long)]
+    keep_duplicates: bool,
+    /// Write bloom filters on transaction_id
+    #[arg(long)]
+    bloom_filter: bool,
+    /// Threads to use [default: one per core]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Memory to stay below, such as 512MB or 2GB; at least 64MB
+    #[arg(long, value_name = "SIZE", default_value = "512MB")]
+    memory: String,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print no summary
+    #[arg(short, long, conflicts_with = "json")]
+    pub(crate) quiet: bool,
+    /// For tests: bytes read at once
+    #[arg(long, hide = true)]
+    read_bytes: Option<usize>,
+    /// For tests: bytes of a chunk
+    #[arg(long, hide = true)]
+    chunk_bytes: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum SchemaFormat {
+    /// An aligned table
+    #[default]
+    Text,
+    /// JSON
+    Json,
+    /// A Markdown table
+    Markdown,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum ModeArg {
+    /// Refuse
+    #[default]
+    Create,
+    /// Replace a dataset of paynorm by the new one, in one step
+    Replace,
+    /// Add to it; not yet available
+    Merge,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum CompressionArg {
+    #[default]
+    Zstd,
+    Snappy,
+}
+
+impl NormalizeArgs {
+    /// The configuration that the flags ask for.
+    ///
+    /// # Errors
+    /// What is wrong with a value, and what would be right.
+    pub(crate) fn config(&self) -> Result<Config> {
+        let mut config = Config::new(self.inputs.clone(), self.out.clone());
+        config.base.clone_from(&self.base);
+        config.mode = match self.mode {
+            ModeArg::Create => Mode::Create,
+            ModeArg::Replace => Mode::Replace,
+            ModeArg::Merge => bail!("--mode merge is not there yet\n  hint: read all dumps again with --mode replace"),
+        };
+        config.forced = self.source.iter().map(|text| forced(text)).collect::<Result<_>>()?;
+        config.partitioning = partitioning(&self.partition_by)?;
+        config.codec = match self.compression {
+            CompressionArg::Zstd => Codec::Zstd,
+            CompressionArg::Snappy => Codec::Snappy,
+        };
+        for text in &self.currency {
+            let (number, code) = of_source("--currency", text)?;
+            if sources::ALL[number].writes_currency() {
+                bail!("--currency {text}: {} has its own currency", sources::ALL[number].name());
+            }
+            let currency = Currency::parse(code);
+            config.settings[number].currency = Some(
+                currency.ok_or_else(|| anyhow!("--currency {text}: {code:?} is no three-letter code such as EUR"))?,
+            );
+        }
+        for text in &self.timezone {
+            let (number, name) = of_source("--timezone", text)?;
+            let hint = "is no IANA time zone such as Europe/Zurich";
+            config.settings[number].zone =
+                Zone::parse(name).ok_or_else(|| anyhow!("--timezone {text}: {name:?} {hint}"))?;
+        }
+        config.max_quarantined = self.max_quarantined.as_deref().map(limit).transpose()?;
+        config.keep_going = self.keep_going;
+        config.keep_duplicates = self.keep_duplicates;
+        config.bloom_filter = self.bloom_filter;
+        match self.threads {
+            Some(0) => bail!("--threads 0: at least one thread is needed"),
+            Some(threads) => config.threads = threads,
+            None => {}
+        }
+        config.memory = memory(&self.memory)?;
+        config.read_bytes = self.read_bytes.unwrap_or(config.read_bytes).max(1);
+        config.chunk_bytes = self.chunk_bytes.unwrap_or(config.chunk_bytes).max(1);
+        if self.inputs.iter().filter(|input| input.as_os_str() == "-").count() > 1 {
+            bail!("standard input can be read only once");
+        }
+        Ok(config)
+    }
+}
+
+fn source_number(flag: &str, name: &str) -> Result<usize> {
+    let names: Vec<_> = sources::ALL.iter().map(|source| source.name()).collect();
+    names.iter().position(|known| *known == name).ok_or_else(|| {
+        let near = names.iter().min_by_key(|known| distance(known, name)).expect("there are sources");
+        let hint = if distance(near, name) <= 3 { format!("did you mean {near}?") } else { names.join(", ") };
+        anyhow!("{flag}: {name:?} is no known source\n  hint: {hint}")
+    })
+}
+
+/// Edit distance, for suggestions.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.chars().enumerate() {
+            let cost = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+fn of_source<'a>(flag: &str, text: &'a str) -> Result<(usize, &'a str)> {
+    let (name, value) = text.split_once('=').ok_or_else(|| anyhow!("{flag} {text}: expected SOURCE=VALUE"))?;
+    Ok((source_number(flag, name)?, value))
+}
+
+fn forced(text: &str) -> Result<Forced> {
+    let (name, pattern) = text.split_once('=').map_or((text, None), |(name, pattern)| (name, Some(pattern)));
+    let pattern = pattern.map(glob::Pattern::new).transpose();
+    let pattern = pattern.with_context(|| format!("--source {text}: the pattern is not valid"))?;
+    Ok(Forced { source: source_number("--source", name)?, pattern })
+}
+
+fn partitioning(text: &str) -> Result<Partitioning> {
+    if text == "none" {
+        return Ok(Partitioning(Vec::new()));
+    }
+    let mut levels = Vec::new();
+    for name in text.split(',') {
+        let Some(level) = Level::parse(name.trim()) else {
+            bail!("--partition-by {text}: {name:?} is no level\n  hint: a list of feed, year, month, day; or none");
+        };
+        if levels.contains(&level) {
+            bail!("--partition-by {text}: {name} occurs twice");
+        }
+        levels.push(level);
+    }
+    Ok(Partitioning(levels))
+}
+
+fn limit(text: &str) -> Result<Limit> {
+    let wrong = || anyhow!("--max-quarantined {text}: expected a number such as 100, or a share such as 0.5%");
+    let Some(share) = text.strip_suffix('%') else { return Ok(Limit::Records(text.parse().map_err(|_| wrong())?)) };
+    let share: rust_decimal::Decimal = share.trim().parse().map_err(|_| wrong())?;
+    let parts = share.checked_mul(10_000.into()).and_then(|parts| u64::try_from(parts).ok()).ok_or_else(wrong)?;
+    if parts > 1_000_000 { Err(wrong()) } else { Ok(Limit::PartsPerMillion(parts)) }
+}
+
+fn memory(text: &str) -> Result<u64> {
+    const LEAST: u64 = 64 << 20;
+    let wrong = || anyhow!("--memory {text}: expected a size such as 512MB or 2GB, at least 64MB");
+    let upper = text.trim().to_ascii_uppercase();
+    let digits = upper.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match upper[digits.len()..].trim_end_matches('B').trim_end_matches('I') {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = digits.trim().parse().map_err(|_| wrong())?;
+    number.checked_mul(1 << shift).filter(|bytes| *bytes >= LEAST).ok_or_else(wrong)
+}
+
+/// How the sources are listed.
+pub(crate) fn list_sources(json: bool) -> Result<String> {
+    let groups =
+        |source: &dyn Source| -> Vec<String> { source.told_by().iter().map(|group| group.join(" with ")).collect() };
+    if json {
+        let list: Vec<_> = sources::ALL
+            .iter()
+            .map(|source| {
+                serde_json::json!({
+                    "source": source.name(), "about": source.about(), "records_under": source.envelope(),
+                    "told_by": source.told_by(),
+                    "members": source.documented().iter().map(|documented| documented.name).collect::<Vec<_>>(),
+                })
+            })
+            .collect();
+        return Ok(serde_json::to_string_pretty(&list)? + "\n");
+    }
+    let list = sources::ALL.iter().map(|source| {
+        let envelope = source.envelope().map_or_else(|| "none, a bare array".to_owned(), |key| format!("`{key}`"));
+        let told = groups(*source).join(", or ");
+        let members: Vec<_> = source.documented().iter().map(|documented| documented.name).collect();
+        format!(
+            "{}\n  {}\n  envelope: {envelope}\n  a record is told by: {told}\n  members: {}\n",
+            source.name(),
+            source.about(),
+            members.join(", ")
+        )
+    });
+    Ok(list.collect::<Vec<_>>().join("\n"))
+}
+
+/// The data dictionary.
+pub(crate) fn show_schema(format: SchemaFormat) -> Result<String> {
+    use paynorm::model::columns::{COLUMNS, VERSION};
+    let null = |nullable: bool| if nullable { "null" } else { "required" };
+    Ok(match format {
+        SchemaFormat::Text => {
+            let lines = COLUMNS.iter().map(|c| {
+                format!("{:>2}  {:<26}  {:<19}  {:<8}  {}\n", c.number, c.name, c.kind.name(), null(c.nullable), c.doc)
+            });
+            format!("unified schema `transactions`, version {VERSION}\n\n{}", lines.collect::<String>())
+        }
+        SchemaFormat::Markdown => {
+            let lines = COLUMNS.iter().map(|c| {
+                let personal = if c.personal { "; personal data" } else { "" };
+                let nullable = if c.nullable { "yes" } else { "no" };
+                format!("| {} | `{}` | {} | {nullable} | {}{personal} |\n", c.number, c.name, c.kind.name(), c.doc)
+            });
+            format!("| # | column | type | null? | meaning |\n|---|---|---|---|---|\n{}", lines.collect::<String>())
+        }
+        SchemaFormat::Json => {
+            let columns: Vec<_> = COLUMNS
+                .iter()
+                .map(|c| {
+                    serde_json::json!({
+                        "number": c.number, "name": c.name, "type": c.kind.name(), "nullable": c.nullable,
+                        "personal": c.personal, "meaning": c.doc,
+                    })
+                })
+                .collect();
+            let schema = serde_json::json!({ "name": "transactions", "version": VERSION, "columns": columns });
+            serde_json::to_string_pretty(&schema)? + "\n"
+        }
+    })
+}

@@ -1,0 +1,153 @@
+//! What a run is told to do, as plain validated values.
+
+use std::path::PathBuf;
+
+use crate::extract::chunks::Sizes;
+use crate::load::parquet_file::Codec;
+use crate::load::partition::Partitioning;
+use crate::sources::{self, Settings};
+
+/// Everything that a run depends on.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Directories, files, patterns, or `-`.
+    pub inputs: Vec<PathBuf>,
+    /// The directory that lineage paths are relative to.
+    pub base: Option<PathBuf>,
+    /// The dataset's directory.
+    pub out: PathBuf,
+    /// What to do with what is there.
+    pub mode: Mode,
+    /// Which source dumps are of, where content is not to decide.
+    pub forced: Vec<Forced>,
+    /// Settings by the number of the source.
+    pub settings: Vec<Settings>,
+    /// Partition levels.
+    pub partitioning: Partitioning,
+    /// Compression of the data files.
+    pub codec: Codec,
+    /// Whether `transaction_id` gets a bloom filter.
+    pub bloom_filter: bool,
+    /// Whether rows of one key are all kept.
+    pub keep_duplicates: bool,
+    /// Threads; at least one.
+    pub threads: usize,
+    /// Memory to stay below, in bytes.
+    pub memory: u64,
+    /// How many records may be quarantined.
+    pub max_quarantined: Option<Limit>,
+    /// Whether a dump that can't be read is quarantined and the rest goes on.
+    pub keep_going: bool,
+    /// Bytes read at once; changes nothing that is written.
+    pub read_bytes: usize,
+    /// Bytes of a chunk; changes nothing that is written.
+    pub chunk_bytes: usize,
+}
+
+/// What to do with what is at the output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Refuse unless there is nothing.
+    #[default]
+    Create,
+    /// Replace a dataset of ours.
+    Replace,
+}
+
+/// A source that a user names for dumps.
+#[derive(Clone, Debug)]
+pub struct Forced {
+    /// The number of the source.
+    pub source: usize,
+    /// The dumps it is for, by lineage path; all when absent.
+    pub pattern: Option<glob::Pattern>,
+}
+
+/// A limit on quarantined records.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Limit {
+    /// At most this many.
+    Records(u64),
+    /// At most this many per million of the records seen.
+    PartsPerMillion(u64),
+}
+
+impl Limit {
+    /// Whether `quarantined` of `seen` records are too many.
+    #[must_use]
+    pub fn is_passed(self, quarantined: u64, seen: u64) -> bool {
+        match self {
+            Self::Records(most) => quarantined > most,
+            Self::PartsPerMillion(parts) => u128::from(quarantined) * 1_000_000 > u128::from(seen) * u128::from(parts),
+        }
+    }
+}
+
+impl Config {
+    /// The defaults, for `inputs` into `out`.
+    #[must_use]
+    pub fn new(inputs: Vec<PathBuf>, out: PathBuf) -> Self {
+        Self {
+            inputs,
+            base: None,
+            out,
+            mode: Mode::default(),
+            forced: Vec::new(),
+            settings: vec![Settings::default(); sources::ALL.len()],
+            partitioning: Partitioning::default(),
+            codec: Codec::default(),
+            bloom_filter: false,
+            keep_duplicates: false,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            memory: DEFAULT_MEMORY,
+            max_quarantined: None,
+            keep_going: false,
+            read_bytes: 256 << 10,
+            chunk_bytes: 1 << 20,
+        }
+    }
+
+    /// Sizes for reading.
+    #[must_use]
+    pub fn sizes(&self) -> Sizes {
+        Sizes { read: self.read_bytes, chunk: self.chunk_bytes, block: (self.window_bytes() / 8).max(1 << 20) }
+    }
+
+    /// Records of this size together are encoded in one go.
+    #[must_use]
+    pub fn window_bytes(&self) -> u64 {
+        (self.memory / 10).clamp(4 << 20, 128 << 20)
+    }
+
+    /// Bytes that open row groups may use.
+    #[must_use]
+    pub fn encoder_bytes(&self) -> u64 {
+        self.memory / 4
+    }
+
+    /// The settings that shape the output, as text, for the run id.
+    #[must_use]
+    pub fn shape(&self) -> String {
+        let settings = sources::ALL.iter().zip(&self.settings).map(|(source, settings)| {
+            let currency = settings.currency.map_or_else(|| "-".to_owned(), |currency| currency.as_str().to_owned());
+            format!("{}={currency},{}", source.name(), settings.zone.name())
+        });
+        let forced = self.forced.iter().map(|forced| {
+            let pattern = forced.pattern.as_ref().map_or("*", glob::Pattern::as_str);
+            format!("{}={pattern}", sources::ALL[forced.source].name())
+        });
+        format!(
+            "partition_by={} codec={} bloom_filter={} keep_duplicates={} memory={} settings={} forced={}",
+            self.partitioning,
+            self.codec.name(),
+            self.bloom_filter,
+            self.keep_duplicates,
+            self.memory,
+            settings.collect::<Vec<_>>().join(";"),
+            forced.collect::<Vec<_>>().join(";"),
+        )
+    }
+}
+
+/// The default of `--memory`.
+pub const DEFAULT_MEMORY: u64 = 512 << 20;

@@ -1,0 +1,272 @@
+//! A run is visible whole or not at all: staging beside the output, one atomic exchange, one writer at a time.
+//!
+//! Beside the output `lake` lies, while a run works, the directory `.lake.paynorm`: it holds the new snapshot and what
+//! else the run needs on disk, and its advisory lock is the run's lock, which dies with the process. What a killed run
+//! left there is removed by the next one. What surprises: the lock is on a directory that is itself removed at the end,
+//! so whoever gets the lock makes sure that the directory is still the one at that path.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+use crate::model::paths::shown;
+
+/// The directory in a dataset that holds what is no data; readers skip names that begin with `_`.
+pub const META_DIRECTORY: &str = "_paynorm";
+/// The file that tells that a dataset is ours.
+pub const MANIFEST: &str = "manifest.json";
+
+/// What may be at the output before a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// Nothing.
+    Nothing,
+    /// An empty directory.
+    Empty,
+    /// A dataset of ours.
+    Dataset,
+    /// Something else.
+    Foreign,
+}
+
+/// Looks at what is at `out`.
+///
+/// # Errors
+/// When it can't be read.
+pub fn existing(out: &Path) -> Result<Existing> {
+    let metadata = match fs::symlink_metadata(out) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Existing::Nothing),
+        Err(error) => return Err(error).with_context(|| format!("can't look at {}", shown(out))),
+    };
+    if !metadata.is_dir() {
+        return Ok(Existing::Foreign);
+    }
+    if out.join(META_DIRECTORY).join(MANIFEST).is_file() {
+        return Ok(Existing::Dataset);
+    }
+    let mut entries = fs::read_dir(out).with_context(|| format!("can't read {}", shown(out)))?;
+    Ok(if entries.next().is_none() { Existing::Empty } else { Existing::Foreign })
+}
+
+/// Why a run can't begin.
+#[derive(Debug)]
+pub enum Refused {
+    /// Another run holds the lock.
+    Locked,
+    /// Something failed.
+    Failed(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// A run's place to work, locked.
+#[derive(Debug)]
+pub struct Staging {
+    out: PathBuf,
+    directory: PathBuf,
+    _lock: File,
+}
+
+impl Staging {
+    /// Takes the lock for `out` and clears what a killed run left.
+    ///
+    /// # Errors
+    /// [`Refused::Locked`] at once when another run works on the same output.
+    pub fn begin(out: &Path) -> Result<Self, Refused> {
+        let name = out.file_name().ok_or_else(|| anyhow!("{} is no name for an output directory", shown(out)))?;
+        let parent = match out.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
+        fs::create_dir_all(parent).with_context(|| format!("can't create {}", shown(parent)))?;
+        let mut staging_name = std::ffi::OsString::from(".");
+        staging_name.push(name);
+        staging_name.push(".paynorm");
+        let directory = parent.join(staging_name);
+        let lock = lock_directory(&directory)?;
+        let staging = Self { out: out.to_owned(), directory, _lock: lock };
+        staging.clear()?;
+        staging.create_snapshot()?;
+        Ok(staging)
+    }
+
+    /// Where the new snapshot is built.
+    #[must_use]
+    pub fn snapshot(&self) -> PathBuf {
+        self.directory.join("snapshot")
+    }
+
+    /// The snapshot's directory for what is no data.
+    #[must_use]
+    pub fn meta(&self) -> PathBuf {
+        self.snapshot().join(META_DIRECTORY)
+    }
+
+    /// Where standard input is kept while it is read.
+    #[must_use]
+    pub fn spool(&self) -> PathBuf {
+        self.directory.join("standard-input")
+    }
+
+    /// Empties the snapshot, to build it again.
+    ///
+    /// # Errors
+    /// When something can't be removed.
+    pub fn restart(&self) -> Result<()> {
+        remove_tree(&self.snapshot())?;
+        self.create_snapshot()
+    }
+
+    fn create_snapshot(&self) -> Result<()> {
+        fs::create_dir(self.snapshot()).with_context(|| format!("can't create {}", shown(&self.snapshot())))?;
+        // The quarantine holds what nobody has checked: for its owner alone.
+        DirBuilder::new()
+            .mode(0o700)
+            .create(self.meta())
+            .with_context(|| format!("can't create {}", shown(&self.meta())))
+    }
+
+    fn clear(&self) -> Result<()> {
+        let context = || format!("can't clear {}", shown(&self.directory));
+        for entry in fs::read_dir(&self.directory).with_context(context)? {
+            let entry = entry.with_context(context)?;
+            if entry.file_type().with_context(context)?.is_dir() {
+                remove_tree(&entry.path())?;
+            } else {
+                fs::remove_file(entry.path()).with_context(context)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the snapshot durable and visible at the output, in place of what was there; then removes that.
+    ///
+    /// # Errors
+    /// When the snapshot could not be made visible; the output is then as it was.
+    pub fn commit(self) -> Result<()> {
+        let snapshot = self.snapshot();
+        sync_directories(&snapshot)?;
+        sync_directory(&self.directory)?;
+        let flags = if self.out.symlink_metadata().is_ok() { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
+        renameat_with(CWD, &snapshot, CWD, &self.out, flags).with_context(|| {
+            let hint = "the output must be a plain directory on a file system that can exchange directories";
+            format!("can't make the new snapshot visible as {}: {hint}", shown(&self.out))
+        })?;
+        sync_directory(&self.directory)?;
+        sync_directory(self.directory.parent().unwrap_or(Path::new("/")))?;
+        self.discard()
+    }
+
+    /// Removes the staging directory.
+    ///
+    /// # Errors
+    /// When something can't be removed.
+    pub fn discard(self) -> Result<()> {
+        self.clear()?;
+        fs::remove_dir(&self.directory).with_context(|| format!("can't remove {}", shown(&self.directory)))
+    }
+}
+
+/// Creates the directory and takes its lock; makes sure that it is still the one at that path.
+fn lock_directory(directory: &Path) -> Result<File, Refused> {
+    let context = || format!("can't prepare {}: is its parent writable?", shown(directory));
+    for _ in 0..100 {
+        match fs::create_dir(directory) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error).with_context(context)?,
+            _ => {}
+        }
+        let lock = match File::open(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            other => other.with_context(context)?,
+        };
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Err(Refused::Locked),
+            Err(fs::TryLockError::Error(error)) => return Err(error).with_context(context)?,
+        }
+        let ours = lock.metadata().with_context(context)?;
+        match fs::symlink_metadata(directory) {
+            Ok(there) if (there.dev(), there.ino()) == (ours.dev(), ours.ino()) => return Ok(lock),
+            _ => {}
+        }
+    }
+    Err(Refused::Locked)
+}
+
+/// Renames a file within staging.
+///
+/// # Errors
+/// When it can't be renamed.
+pub fn rename_staged(from: &Path, to: &Path) -> Result<()> {
+    #[allow(clippy::disallowed_methods, reason = "this is the module that may")]
+    fs::rename(from, to).with_context(|| format!("can't rename {}", shown(from)))
+}
+
+/// Writes a small file and makes it durable.
+///
+/// # Errors
+/// When it can't be written.
+pub fn write_durable(path: &Path, content: &[u8]) -> Result<()> {
+    let write = || -> io::Result<()> {
+        let mut file = File::create_new(path)?;
+        file.write_all(content)?;
+        file.sync_all()
+    };
+    write().with_context(|| format!("can't write {}", shown(path)))
+}
+
+fn remove_tree(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("can't remove {}", shown(path)))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn sync_directories(directory: &Path) -> Result<()> {
+    let context = || format!("can't read {}", shown(directory));
+    for entry in fs::read_dir(directory).with_context(context)? {
+        let entry = entry.with_context(context)?;
+        if entry.file_type().with_context(context)?.is_dir() {
+            sync_directories(&entry.path())?;
+        }
+    }
+    sync_directory(directory)
+}
+
+fn sync_directory(directory: &Path) -> Result<()> {
+    let sync = || File::open(directory)?.sync_all();
+    sync().with_context(|| format!("can't make {} durable", shown(directory)))
+}
+
+/// Refuses an output that a run would read, or that holds what it reads.
+///
+/// # Errors
+/// When one of `inputs` is in `out`, or `out` in it.
+pub fn check_apart(out: &Path, inputs: &[PathBuf]) -> Result<()> {
+    let real =
+        |path: &Path| path.ancestors().find_map(|p| Some(p.canonicalize().ok()?.join(path.strip_prefix(p).ok()?)));
+    let absolute = |path: &Path| std::path::absolute(path).ok().and_then(|path| real(&path));
+    let Some(out) = absolute(out) else { return Ok(()) };
+    for input in inputs {
+        let Some(input_path) = absolute(input) else { continue };
+        if out.starts_with(&input_path) || input_path.starts_with(&out) {
+            bail!(
+                "the output {} and the input {} lie in one another; choose an output elsewhere",
+                shown(&out),
+                shown(input)
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,11 @@
+//! Columns become partitioned Parquet, and Parquet becomes visible. It knows no source.
+//!
+//! Nothing outside the staging directory is written before [`commit`].
+
+pub mod commit;
+pub mod keys;
+pub mod loader;
+pub mod manifest;
+pub mod parquet_file;
+pub mod partition;
+pub mod quarantine;

@@ -1,0 +1,292 @@
+//! One Parquet file: how its columns are encoded, and how row groups are built and appended.
+//!
+//! Encoding is apart from writing: an [`OpenGroup`] only fills memory, so that many columns of many partitions are
+//! encoded at once. A file's footer is written last, when the run id is known; between row groups no file stays open.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use arrow::array::{ArrayRef, new_null_array};
+use arrow::datatypes::SchemaRef;
+use parquet::arrow::ArrowSchemaConverter;
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr, WriterVersion};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::{ColumnPath, TypePtr};
+use rayon::prelude::*;
+
+use crate::model::columns::{self, COLUMNS, Kind, Values};
+
+/// Most rows of a row group.
+pub const MAX_GROUP_ROWS: usize = 1 << 20;
+/// A row group ends when its encoded size passes this, so that it stays well below 128 MiB.
+pub const MAX_GROUP_BYTES: usize = 64 << 20;
+/// A file ends when its size passes this.
+pub const MAX_FILE_BYTES: u64 = 256 << 20;
+
+/// How data files are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Codec {
+    /// zstd, small and fast.
+    #[default]
+    Zstd,
+    /// Snappy and plain encodings, for readers that know little.
+    Snappy,
+}
+
+impl Codec {
+    /// The name, as in flags.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Zstd => "zstd",
+            Self::Snappy => "snappy",
+        }
+    }
+}
+
+/// What all files of a run share.
+pub struct Setup {
+    arrow_schema: SchemaRef,
+    root: TypePtr,
+    properties: WriterPropertiesPtr,
+    factory: ArrowRowGroupWriterFactory,
+}
+
+impl std::fmt::Debug for Setup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Setup").finish_non_exhaustive()
+    }
+}
+
+impl Setup {
+    /// Prepares the schema and the settings of every column.
+    ///
+    /// # Errors
+    /// When the schema does not convert, which would be a mistake of ours.
+    pub fn new(codec: Codec, bloom_filter: bool) -> Result<Self> {
+        let arrow_schema = columns::schema();
+        let properties = Arc::new(properties(codec, bloom_filter));
+        let root = ArrowSchemaConverter::new().convert(&arrow_schema)?.root_schema_ptr();
+        let template = SerializedFileWriter::new(io::sink(), root.clone(), properties.clone())?;
+        let factory = ArrowRowGroupWriterFactory::new(&template, arrow_schema.clone());
+        Ok(Self { arrow_schema, root, properties, factory })
+    }
+
+    /// The unified schema.
+    #[must_use]
+    pub fn arrow_schema(&self) -> &SchemaRef {
+        &self.arrow_schema
+    }
+
+    /// Begins a row group.
+    ///
+    /// # Errors
+    /// When the encoders can't be made, which would be a mistake of ours.
+    pub fn open_group(&self) -> Result<OpenGroup> {
+        Ok(OpenGroup { columns: self.factory.create_column_writers(0)?, rows: 0 })
+    }
+}
+
+fn properties(codec: Codec, bloom_filter: bool) -> WriterProperties {
+    let compression = match codec {
+        Codec::Zstd => Compression::ZSTD(ZstdLevel::try_new(1).expect("a valid level")),
+        Codec::Snappy => Compression::SNAPPY,
+    };
+    let mut builder = WriterProperties::builder()
+        .set_writer_version(WriterVersion::PARQUET_1_0)
+        .set_compression(compression)
+        .set_created_by(concat!("paynorm ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_dictionary_enabled(false)
+        .set_column_bloom_filter_enabled(ColumnPath::from("transaction_id"), bloom_filter);
+    for column in COLUMNS {
+        let path = ColumnPath::from(column.name);
+        match (column.values, column.kind) {
+            (Values::Words, _) => builder = builder.set_column_dictionary_enabled(path, true),
+            (Values::Unique, Kind::Text) if codec == Codec::Zstd => {
+                builder = builder.set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY);
+            }
+            (Values::Unique, _) => {}
+        }
+    }
+    builder.build()
+}
+
+/// A row group under way: encoded columns in memory.
+pub struct OpenGroup {
+    columns: Vec<ArrowColumnWriter>,
+    rows: usize,
+}
+
+impl std::fmt::Debug for OpenGroup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpenGroup").field("rows", &self.rows).finish_non_exhaustive()
+    }
+}
+
+impl OpenGroup {
+    /// Rows so far.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Memory in use.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.columns.iter().map(ArrowColumnWriter::memory_size).sum()
+    }
+
+    /// The size it would have in a file.
+    #[must_use]
+    pub fn encoded_bytes(&self) -> usize {
+        self.columns.iter().map(ArrowColumnWriter::get_estimated_total_bytes).sum()
+    }
+
+    /// Encodes `rows` rows; `values` gives each column's, `None` for nothing but nulls.
+    ///
+    /// # Errors
+    /// When a column can't be encoded.
+    pub fn push(
+        &mut self,
+        setup: &Setup,
+        rows: usize,
+        values: impl Fn(usize) -> Result<Option<ArrayRef>> + Sync,
+    ) -> Result<()> {
+        self.columns.par_iter_mut().enumerate().try_for_each(|(number, writer)| -> Result<()> {
+            let field = setup.arrow_schema.field(number);
+            let values = values(number)?.unwrap_or_else(|| new_null_array(field.data_type(), rows));
+            for leaf in compute_leaves(field, &values)? {
+                writer.write(&leaf)?;
+            }
+            Ok(())
+        })?;
+        self.rows += rows;
+        Ok(())
+    }
+}
+
+/// A data file that is not ended yet.
+pub struct OpenFile {
+    writer: SerializedFileWriter<StagedFile>,
+    rows: u64,
+}
+
+impl std::fmt::Debug for OpenFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpenFile").field("rows", &self.rows).finish_non_exhaustive()
+    }
+}
+
+/// The facts of a finished file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataFile {
+    /// Its path in staging.
+    pub path: PathBuf,
+    /// Rows.
+    pub rows: u64,
+    /// Row groups.
+    pub row_groups: usize,
+    /// Bytes.
+    pub bytes: u64,
+    /// BLAKE3 of its bytes, in hexadecimal.
+    pub digest: String,
+}
+
+impl OpenFile {
+    /// Creates the file.
+    ///
+    /// # Errors
+    /// When it can't be created or written.
+    pub fn create(setup: &Setup, path: PathBuf) -> Result<Self> {
+        let shown = path.display().to_string();
+        let staged = StagedFile { path, file: None, bytes: 0, digest: blake3::Hasher::new(), created: false };
+        let writer = SerializedFileWriter::new(staged, setup.root.clone(), setup.properties.clone())
+            .with_context(|| format!("can't write {shown}"))?;
+        Ok(Self { writer, rows: 0 })
+    }
+
+    /// Bytes written.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.writer.bytes_written() as u64
+    }
+
+    /// Appends a row group.
+    ///
+    /// # Errors
+    /// When it can't be encoded or written.
+    pub fn append(&mut self, group: OpenGroup) -> Result<()> {
+        self.rows += group.rows as u64;
+        let context = |path: &Path| format!("can't write {}", path.display());
+        let path = self.writer.inner().path.clone();
+        let columns = group.columns.into_par_iter().map(ArrowColumnWriter::close).collect::<Result<Vec<_>, _>>()?;
+        let mut row_group = self.writer.next_row_group().with_context(|| context(&path))?;
+        for column in columns {
+            column.append_to_row_group(&mut row_group).with_context(|| context(&path))?;
+        }
+        row_group.close().with_context(|| context(&path))?;
+        self.writer.flush().with_context(|| context(&path))?;
+        self.writer.inner_mut().file = None;
+        Ok(())
+    }
+
+    /// Writes the footer with `facts` as key-values, and makes the file durable.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn finish(mut self, facts: &[(&str, String)]) -> Result<DataFile> {
+        for (key, value) in facts {
+            self.writer.append_key_value_metadata(KeyValue::new((*key).to_owned(), value.clone()));
+        }
+        let path = self.writer.inner().path.clone();
+        let context = || format!("can't write {}", path.display());
+        let row_groups = self.writer.flushed_row_groups().len();
+        self.writer.finish().with_context(context)?;
+        let staged = self.writer.inner_mut();
+        staged.open().and_then(|file| file.sync_all()).with_context(context)?;
+        let digest = staged.digest.finalize().to_hex().to_string();
+        let bytes = staged.bytes;
+        Ok(DataFile { path, rows: self.rows, row_groups, bytes, digest })
+    }
+}
+
+/// A file that is open only while it is written, counted and digested.
+struct StagedFile {
+    path: PathBuf,
+    file: Option<File>,
+    bytes: u64,
+    digest: blake3::Hasher,
+    created: bool,
+}
+
+impl StagedFile {
+    fn open(&mut self) -> io::Result<&mut File> {
+        if self.file.is_none() {
+            let mut options = OpenOptions::new();
+            options.append(true).create_new(!self.created);
+            self.file = Some(options.open(&self.path)?);
+            self.created = true;
+        }
+        Ok(self.file.as_mut().expect("it was just opened"))
+    }
+}
+
+impl Write for StagedFile {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let count = self.open()?.write(buffer)?;
+        self.digest.update(&buffer[..count]);
+        self.bytes += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,127 @@
+//! `quarantine.jsonl`: one line for each record that gave no row, with its text, so that nothing is lost.
+//!
+//! It is the only output that holds what could not be checked, so it is for its owner's eyes alone (mode 0600).
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::model::reject::Reject;
+
+/// The file's name in `_paynorm`.
+pub const FILE_NAME: &str = "quarantine.jsonl";
+/// The largest text that is kept; of a larger one, the SHA-256.
+const MAX_RAW: usize = 1 << 20;
+
+/// A record that gave no row.
+#[derive(Clone, Debug)]
+pub struct Rejected {
+    /// The source, where it is known.
+    pub source: Option<&'static str>,
+    /// The dump's number in input order.
+    pub dump: usize,
+    /// Offset of its first byte in the decompressed dump.
+    pub offset: u64,
+    /// Length in bytes.
+    pub length: u64,
+    /// Why.
+    pub reject: Reject,
+    /// Its text.
+    pub raw: Raw,
+}
+
+/// What is kept of a rejected text.
+#[derive(Clone, Debug)]
+pub enum Raw {
+    /// All of it.
+    Bytes(Vec<u8>),
+    /// Its SHA-256.
+    Digest([u8; 32]),
+    /// Nothing: it could not be read.
+    Absent,
+}
+
+impl Raw {
+    /// Keeps the text, or its digest when it is over 1 MiB.
+    #[must_use]
+    pub fn of(text: &[u8]) -> Self {
+        if text.len() <= MAX_RAW { Self::Bytes(text.to_vec()) } else { Self::Digest(Sha256::digest(text).into()) }
+    }
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    source: Option<&'a str>,
+    source_file: &'a str,
+    source_offset: u64,
+    length: u64,
+    reason: &'a str,
+    field: Option<&'a str>,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw_base64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+}
+
+/// Writes the quarantine.
+#[derive(Debug)]
+pub struct QuarantineWriter {
+    file: BufWriter<File>,
+}
+
+impl QuarantineWriter {
+    /// Creates the file, readable by its owner alone.
+    ///
+    /// # Errors
+    /// When it can't be created.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        Ok(Self { file: BufWriter::new(file) })
+    }
+
+    /// Writes one line.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn write(&mut self, rejected: &Rejected, source_file: &str) -> io::Result<()> {
+        let (raw, raw_base64, sha256) = match &rejected.raw {
+            Raw::Bytes(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => (Some(text), None, None),
+                Err(_) => (None, Some(STANDARD.encode(bytes)), None),
+            },
+            Raw::Digest(digest) => (None, None, Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())),
+            Raw::Absent => (None, None, None),
+        };
+        let line = Line {
+            source: rejected.source,
+            source_file,
+            source_offset: rejected.offset,
+            length: rejected.length,
+            reason: rejected.reject.reason.code(),
+            field: rejected.reject.field.as_deref(),
+            message: &rejected.reject.message,
+            raw,
+            raw_base64,
+            sha256,
+        };
+        serde_json::to_writer(&mut self.file, &line)?;
+        self.file.write_all(b"\n")
+    }
+
+    /// Ends the file and makes it durable.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn finish(self) -> io::Result<()> {
+        self.file.into_inner()?.sync_all()
+    }
+}

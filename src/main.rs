@@ -1,0 +1,103 @@
+//! The command: read the flags, run, print, choose the exit code; nothing else.
+
+mod cli;
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Instant;
+
+use clap::Parser;
+use paynorm::pipeline::{self, Failure};
+use paynorm::report::Report;
+
+use cli::{Cli, Command, NormalizeArgs};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const FAILED: u8 = 1;
+const USAGE: u8 = 2;
+const QUARANTINED: u8 = 3;
+const LOCKED: u8 = 4;
+
+fn main() -> ExitCode {
+    let code = match Cli::parse().command {
+        Command::Normalize(args) => normalize(&args),
+        Command::Sources { json } => show(cli::list_sources(json)),
+        Command::Schema { format } => show(cli::show_schema(format)),
+    };
+    ExitCode::from(code)
+}
+
+fn normalize(args: &NormalizeArgs) -> u8 {
+    let config = match args.config() {
+        Ok(config) => config,
+        Err(error) => return complain(&error, USAGE),
+    };
+    let signal = Arc::new(AtomicUsize::new(0));
+    for number in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        let value = usize::try_from(number).unwrap_or_default();
+        if let Err(error) = signal_hook::flag::register_usize(number, Arc::clone(&signal), value) {
+            return complain(&anyhow::Error::new(error).context("can't listen for signals"), FAILED);
+        }
+    }
+    let start = Instant::now();
+    match pipeline::run(&config, &signal) {
+        Ok(report) => {
+            if !args.quiet {
+                summarize(args, &report, start);
+            }
+            if report.records.quarantined > 0 { QUARANTINED } else { 0 }
+        }
+        Err(Failure::Usage(error)) => complain(&error, USAGE),
+        Err(Failure::Failed(error)) => complain(&error, FAILED),
+        Err(Failure::Locked) => {
+            complain(&anyhow::anyhow!("another run works on {}", paynorm::model::paths::shown(&config.out)), LOCKED)
+        }
+        Err(Failure::Interrupted(number)) => {
+            let code = u8::try_from(number).map_or(u8::MAX, |number| 128_u8.saturating_add(number));
+            complain(&anyhow::anyhow!("interrupted; nothing visible has changed"), code)
+        }
+    }
+}
+
+/// Prints the summary. The dataset is committed: that nobody reads the summary changes nothing.
+fn summarize(args: &NormalizeArgs, report: &Report, start: Instant) {
+    let seconds = start.elapsed().as_millis();
+    let text = if args.json {
+        let mut value = serde_json::to_value(report).unwrap_or_default();
+        value["milliseconds"] = serde_json::json!(u64::try_from(seconds).unwrap_or(u64::MAX));
+        format!("{value:#}\n")
+    } else {
+        format!("{report}in {}.{:03} s\n", seconds / 1000, seconds % 1000)
+    };
+    let mut stdout = std::io::stdout().lock();
+    if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        say(&format!("warning: the summary could not be printed: {error}"));
+    }
+}
+
+fn show(text: anyhow::Result<String>) -> u8 {
+    let printed = text.and_then(|text| {
+        let mut stdout = std::io::stdout().lock();
+        Ok(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())?)
+    });
+    match printed {
+        Ok(()) => 0,
+        Err(error) => complain(&error, FAILED),
+    }
+}
+
+fn complain(error: &anyhow::Error, code: u8) -> u8 {
+    say(&format!("error: {error:#}"));
+    code
+}
+
+/// Writes a line to standard error; if that is closed there is nobody to tell.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

@@ -1,0 +1,518 @@
+//! One record's JSON, read strictly (RFC 8259) and without copying: its members as the exact text of keys and values.
+//!
+//! A general parser would lose what the contract promises: number text, the text of unknown members, and keys that
+//! occur twice (compared after unescaping, at every depth). Nothing here knows what a member means. What surprises:
+//! values are checked to the last byte but not built; whoever needs one reads its text.
+
+use std::borrow::Cow;
+
+use super::reject::{Reason, Reject};
+
+/// How many levels a record may nest, its own braces being the first.
+pub const MAX_DEPTH: usize = 128;
+/// Up to this many keys are compared pair by pair, more are sorted.
+const FEW_KEYS: usize = 16;
+
+/// The JSON type of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool,
+    /// A number.
+    Number,
+    /// A string; `escaped` when its text has a backslash.
+    String {
+        /// Whether the raw text differs from the characters it stands for.
+        escaped: bool,
+    },
+    /// An array.
+    Array,
+    /// An object.
+    Object,
+}
+
+impl Type {
+    /// The type's name, for messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool => "a boolean",
+            Self::Number => "a number",
+            Self::String { .. } => "a string",
+            Self::Array => "an array",
+            Self::Object => "an object",
+        }
+    }
+}
+
+/// A checked value and its text, for a string with the quotes.
+#[derive(Clone, Copy, Debug)]
+pub struct Value<'a> {
+    /// The text as in the dump.
+    pub raw: &'a str,
+    /// The JSON type.
+    pub kind: Type,
+}
+
+impl<'a> Value<'a> {
+    /// The characters of a string value; `None` for other types.
+    #[must_use]
+    pub fn characters(&self) -> Option<Cow<'a, str>> {
+        let Type::String { escaped } = self.kind else { return None };
+        let inner = &self.raw[1..self.raw.len() - 1];
+        Some(if escaped { Cow::Owned(unescape(inner)) } else { Cow::Borrowed(inner) })
+    }
+}
+
+/// A member of an object.
+#[derive(Clone, Copy, Debug)]
+pub struct Member<'a> {
+    /// The key's text between its quotes, as in the dump.
+    pub raw_key: &'a str,
+    /// Whether the key has a backslash.
+    pub escaped_key: bool,
+    /// Where the key starts in the text that was read.
+    pub at: usize,
+    /// The value.
+    pub value: Value<'a>,
+}
+
+impl<'a> Member<'a> {
+    /// The key after unescaping.
+    #[must_use]
+    pub fn key(&self) -> Cow<'a, str> {
+        key_characters(self.raw_key, self.escaped_key)
+    }
+}
+
+/// What is wrong with a text, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Byte offset in the text.
+    pub at: usize,
+    /// `invalid_json`, `too_deep`, `duplicate_key` or `invalid_unicode`.
+    pub reason: Reason,
+    /// What was expected or found.
+    pub what: &'static str,
+    /// The key that occurs twice.
+    pub key: Option<String>,
+}
+
+impl Broken {
+    fn new(at: usize, what: &'static str) -> Self {
+        Self { at, reason: Reason::InvalidJson, what, key: None }
+    }
+
+    /// A key that occurs twice in one object.
+    #[must_use]
+    pub fn duplicate(at: usize, key: &str) -> Self {
+        Self { at, reason: Reason::DuplicateKey, what: "the key occurs twice in one object", key: Some(key.to_owned()) }
+    }
+}
+
+impl From<Broken> for Reject {
+    fn from(broken: Broken) -> Self {
+        let message = format!("{} (at byte {} of the record)", broken.what, broken.at);
+        Self { reason: broken.reason, field: broken.key.map(Cow::Owned), message: message.into() }
+    }
+}
+
+/// Reads JSON texts; it keeps its scratch space from one to the next.
+#[derive(Debug, Default)]
+pub struct Reader {
+    /// Keys of the objects that are open: start, end, escaped.
+    keys: Vec<(usize, usize, bool)>,
+}
+
+impl Reader {
+    /// Checks that `text` is one JSON value with nothing behind it, and tells its type.
+    ///
+    /// # Errors
+    /// The first fault in the text.
+    pub fn check<'a>(&mut self, text: &'a str) -> Result<Value<'a>, Broken> {
+        let mut cursor = Cursor { text, bytes: text.as_bytes(), at: 0, keys: &mut self.keys };
+        cursor.keys.clear();
+        cursor.skip_space();
+        let value = cursor.value(0)?;
+        cursor.end()?;
+        Ok(value)
+    }
+
+    /// Checks that `text` is one JSON object and hands its members to `take`, in order.
+    ///
+    /// Keys of the object itself are not compared; `take` sees them all.
+    ///
+    /// # Errors
+    /// The first fault in the text, or what `take` returns.
+    pub fn members<'a>(
+        &mut self,
+        text: &'a str,
+        mut take: impl FnMut(Member<'a>) -> Result<(), Broken>,
+    ) -> Result<(), Broken> {
+        let mut cursor = Cursor { text, bytes: text.as_bytes(), at: 0, keys: &mut self.keys };
+        cursor.keys.clear();
+        cursor.skip_space();
+        if cursor.peek() != Some(b'{') {
+            return Err(Broken::new(cursor.at, "expected an object"));
+        }
+        cursor.each_member(1, |_, member| take(member))?;
+        cursor.end()
+    }
+}
+
+struct Cursor<'a, 's> {
+    text: &'a str,
+    bytes: &'a [u8],
+    at: usize,
+    keys: &'s mut Vec<(usize, usize, bool)>,
+}
+
+impl<'a> Cursor<'a, '_> {
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn skip_space(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    fn end(&mut self) -> Result<(), Broken> {
+        self.skip_space();
+        if self.at == self.bytes.len() { Ok(()) } else { Err(self.broken("expected nothing behind the value")) }
+    }
+
+    fn broken(&self, what: &'static str) -> Broken {
+        Broken::new(self.at, what)
+    }
+
+    /// The value at the cursor; `depth` levels are open around it.
+    fn value(&mut self, depth: usize) -> Result<Value<'a>, Broken> {
+        let start = self.at;
+        let kind = match self.peek() {
+            Some(b'"') => Type::String { escaped: self.string()? },
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            Some(b'{') => self.object(depth + 1)?,
+            Some(b'[') => self.array(depth + 1)?,
+            Some(b't') => self.literal(b"true", Type::Bool)?,
+            Some(b'f') => self.literal(b"false", Type::Bool)?,
+            Some(b'n') => self.literal(b"null", Type::Null)?,
+            Some(_) => return Err(self.broken("expected a value")),
+            None => return Err(self.broken("the text ends where a value should be")),
+        };
+        Ok(Value { raw: &self.text[start..self.at], kind })
+    }
+
+    fn literal(&mut self, word: &[u8], kind: Type) -> Result<Type, Broken> {
+        if !self.bytes[self.at..].starts_with(word) {
+            return Err(self.broken("expected true, false or null"));
+        }
+        self.at += word.len();
+        Ok(kind)
+    }
+
+    fn number(&mut self) -> Result<Type, Broken> {
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        match self.peek() {
+            Some(b'0') => self.at += 1,
+            _ => self.digits()?,
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(Type::Number)
+    }
+
+    fn digits(&mut self) -> Result<(), Broken> {
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+        if self.at > start { Ok(()) } else { Err(self.broken("expected a digit")) }
+    }
+
+    fn enter(&self, depth: usize) -> Result<(), Broken> {
+        if depth <= MAX_DEPTH {
+            return Ok(());
+        }
+        Err(Broken { reason: Reason::TooDeep, ..self.broken("nested deeper than 128 levels") })
+    }
+
+    fn array(&mut self, depth: usize) -> Result<Type, Broken> {
+        self.enter(depth)?;
+        self.at += 1;
+        self.skip_space();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(Type::Array);
+        }
+        loop {
+            self.skip_space();
+            self.value(depth)?;
+            self.skip_space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b']') => break,
+                _ => return Err(self.broken("expected `,` or `]` behind an element")),
+            }
+        }
+        self.at += 1;
+        Ok(Type::Array)
+    }
+
+    fn object(&mut self, depth: usize) -> Result<Type, Broken> {
+        self.enter(depth)?;
+        let first_key = self.keys.len();
+        self.each_member(depth, |cursor, member| {
+            cursor.keys.push((member.at + 1, member.at + 1 + member.raw_key.len(), member.escaped_key));
+            Ok(())
+        })?;
+        if self.keys.len() - first_key > 1 {
+            self.compare_keys(first_key)?;
+        }
+        self.keys.truncate(first_key);
+        Ok(Type::Object)
+    }
+
+    fn each_member(
+        &mut self,
+        depth: usize,
+        mut take: impl FnMut(&mut Self, Member<'a>) -> Result<(), Broken>,
+    ) -> Result<(), Broken> {
+        self.at += 1;
+        self.skip_space();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            self.skip_space();
+            let at = self.at;
+            if self.peek() != Some(b'"') {
+                return Err(self.broken("expected a key in double quotes"));
+            }
+            let escaped_key = self.string()?;
+            let raw_key = &self.text[at + 1..self.at - 1];
+            self.skip_space();
+            if self.peek() != Some(b':') {
+                return Err(self.broken("expected `:` behind a key"));
+            }
+            self.at += 1;
+            self.skip_space();
+            let value = self.value(depth)?;
+            take(self, Member { raw_key, escaped_key, at, value })?;
+            self.skip_space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => break,
+                _ => return Err(self.broken("expected `,` or `}` behind a member")),
+            }
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Looks for a key that occurs twice among those of the innermost object.
+    fn compare_keys(&mut self, first_key: usize) -> Result<(), Broken> {
+        let key = |&(start, end, escaped): &(usize, usize, bool)| key_characters(&self.text[start..end], escaped);
+        let twice = |later: &(usize, usize, bool)| Err(Broken::duplicate(later.0 - 1, &key(later)));
+        let keys = &self.keys[first_key..];
+        if keys.len() <= FEW_KEYS {
+            for (i, later) in keys.iter().enumerate() {
+                if keys[..i].iter().any(|earlier| key(earlier) == key(later)) {
+                    return twice(later);
+                }
+            }
+            return Ok(());
+        }
+        let mut sorted: Vec<_> = keys.iter().map(|place| (key(place), place.0, place)).collect();
+        sorted.sort_unstable_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+        match sorted.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            Some(pair) => twice(pair[1].2),
+            None => Ok(()),
+        }
+    }
+
+    /// Moves behind the string at the cursor and tells whether it has an escape.
+    fn string(&mut self) -> Result<bool, Broken> {
+        self.at += 1;
+        let mut escaped = false;
+        loop {
+            self.at += plain_length(&self.bytes[self.at..]);
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(escaped);
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                Some(_) => return Err(self.broken("a control character in a string")),
+                None => return Err(self.broken("the text ends inside a string")),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), Broken> {
+        match self.bytes.get(self.at + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
+                self.at += 2;
+                Ok(())
+            }
+            Some(b'u') => self.unicode_escape(),
+            _ => Err(self.broken("an unknown escape in a string")),
+        }
+    }
+
+    fn unicode_escape(&mut self) -> Result<(), Broken> {
+        let lone = Broken { reason: Reason::InvalidUnicode, ..self.broken("a lone surrogate in a string") };
+        let unit = self.code_unit()?;
+        match unit {
+            0xD800..=0xDBFF => {
+                if !self.bytes[self.at..].starts_with(b"\\u") {
+                    return Err(lone);
+                }
+                match self.code_unit()? {
+                    0xDC00..=0xDFFF => Ok(()),
+                    _ => Err(lone),
+                }
+            }
+            0xDC00..=0xDFFF => Err(lone),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads `\uXXXX`.
+    fn code_unit(&mut self) -> Result<u32, Broken> {
+        let hex = self.bytes.get(self.at + 2..self.at + 6).filter(|hex| hex.iter().all(u8::is_ascii_hexdigit));
+        let Some(hex) = hex else { return Err(self.broken("expected four hexadecimal digits behind \\u")) };
+        self.at += 6;
+        Ok(hex.iter().fold(0, |unit, &digit| unit * 16 + hex_value(digit)))
+    }
+}
+
+fn hex_value(digit: u8) -> u32 {
+    (digit as char).to_digit(16).unwrap_or_default()
+}
+
+/// How many bytes come before the first quote, backslash or control character: eight at a time.
+fn plain_length(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let zero_in = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let mut length = 0;
+    let mut words = bytes.chunks_exact(8);
+    for word in &mut words {
+        let word = u64::from_le_bytes(word.try_into().expect("eight bytes"));
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        let special = control | zero_in(word ^ (ONES * u64::from(b'"'))) | zero_in(word ^ (ONES * u64::from(b'\\')));
+        if special != 0 {
+            return length + special.trailing_zeros() as usize / 8;
+        }
+        length += 8;
+    }
+    let is_special = |&byte: &u8| byte == b'"' || byte == b'\\' || byte < 0x20;
+    length + words.remainder().iter().position(is_special).unwrap_or(words.remainder().len())
+}
+
+fn key_characters(raw: &str, escaped: bool) -> Cow<'_, str> {
+    if escaped { Cow::Owned(unescape(raw)) } else { Cow::Borrowed(raw) }
+}
+
+/// The characters that a checked string's inner text stands for.
+fn unescape(raw: &str) -> String {
+    let mut characters = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = rest.find('\\') {
+        characters.push_str(&rest[..at]);
+        let (character, length) = unescape_one(&rest.as_bytes()[at..]);
+        characters.push(character);
+        rest = &rest[at + length..];
+    }
+    characters.push_str(rest);
+    characters
+}
+
+/// The character of the escape that `bytes` starts with, and the escape's length.
+fn unescape_one(bytes: &[u8]) -> (char, usize) {
+    let unit = |at: usize| bytes[at + 2..at + 6].iter().fold(0, |unit, &digit| unit * 16 + hex_value(digit));
+    match bytes[1] {
+        b'b' => ('\u{8}', 2),
+        b'f' => ('\u{c}', 2),
+        b'n' => ('\n', 2),
+        b'r' => ('\r', 2),
+        b't' => ('\t', 2),
+        b'u' => {
+            let first = unit(0);
+            let (code, length) = match first {
+                0xD800..=0xDBFF => (0x1_0000 + ((first - 0xD800) << 10) + (unit(6) - 0xDC00), 12),
+                _ => (first, 6),
+            };
+            (char::from_u32(code).expect("surrogates were checked"), length)
+        }
+        other => (other as char, 2),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> Result<Type, (Reason, usize)> {
+        Reader::default().check(text).map(|value| value.kind).map_err(|broken| (broken.reason, broken.at))
+    }
+
+    #[test]
+    fn faults_have_a_reason_and_a_place() {
+        for (text, expect) in [
+            (r#"{"a":}"#, (Reason::InvalidJson, 5)),
+            (r#"{"a":1,}"#, (Reason::InvalidJson, 7)),
+            ("[1 2]", (Reason::InvalidJson, 3)),
+            ("\"a\tb\"", (Reason::InvalidJson, 2)),
+            (r#""\ud83d""#, (Reason::InvalidUnicode, 1)),
+            (r#""\ude00""#, (Reason::InvalidUnicode, 1)),
+            (r#""\ud83d\u0061""#, (Reason::InvalidUnicode, 1)),
+            (r#"{"x":{"a":1,"\u0061":2}}"#, (Reason::DuplicateKey, 12)),
+            ("1 2", (Reason::InvalidJson, 2)),
+            ("01", (Reason::InvalidJson, 1)),
+        ] {
+            assert_eq!(check(text), Err(expect), "{text}");
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+        assert_eq!(check(&nested(128)), Ok(Type::Array));
+        assert_eq!(check(&nested(129)), Err((Reason::TooDeep, 128)));
+    }
+
+    #[test]
+    fn many_keys_are_compared_too() {
+        let keys: Vec<String> = (0..40).map(|i| format!("\"k{i}\":{i}")).collect();
+        assert_eq!(check(&format!("{{{}}}", keys.join(","))), Ok(Type::Object));
+        assert!(check(&format!("{{{},\"k7\":0}}", keys.join(","))).is_err());
+    }
+
+    #[test]
+    fn characters_are_unescaped() {
+        let mut reader = Reader::default();
+        let value = reader.check(r#""a\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00z""#).expect("valid");
+        assert_eq!(value.characters().as_deref(), Some("a\"\\/\u{8}\u{c}\n\r\té😀z"));
+    }
+}

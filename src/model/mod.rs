@@ -1,0 +1,13 @@
+//! The vocabulary every other module speaks: the unified row and the types its values are made of.
+//!
+//! It knows no file, no thread and no source, and imports nothing of ours.
+
+pub mod columns;
+pub mod counts;
+pub mod json;
+pub mod money;
+pub mod paths;
+pub mod reject;
+pub mod time;
+pub mod transaction;
+pub mod vocabulary;

@@ -1,0 +1,390 @@
+//! Instants and calendar dates, read from text by integer arithmetic.
+//!
+//! An instant is a count of microseconds since 1970-01-01T00:00:00Z. What surprises: digits behind the microseconds are
+//! cut and not rounded, and a leap second `:60` is the next second, as Unix time has none.
+
+use std::fmt;
+
+use chrono::{LocalResult, NaiveDate, NaiveDateTime, TimeDelta, TimeZone};
+use chrono_tz::Tz;
+
+const MICROS: i64 = 1_000_000;
+const DAY_SECONDS: i64 = 86_400;
+/// 0001-01-01T00:00:00Z and 10000-01-01T00:00:00Z in seconds: instants lie between.
+const FIRST_SECOND: i64 = -62_135_596_800;
+const END_SECOND: i64 = 253_402_300_800;
+
+/// An instant in microseconds since the Unix epoch, UTC, in the years 0001 to 9999.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    fn from_seconds(seconds: i64, micros: i64) -> Option<Self> {
+        (FIRST_SECOND..END_SECOND).contains(&seconds).then(|| Self(seconds * MICROS + micros))
+    }
+
+    /// Microseconds since the Unix epoch.
+    #[must_use]
+    pub fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// The calendar date in UTC.
+    #[must_use]
+    pub fn date(self) -> Date {
+        let days = self.0.div_euclid(MICROS * DAY_SECONDS);
+        Date(i32::try_from(days).expect("years 0001 to 9999 fit"))
+    }
+
+    /// Unix seconds from the text of a JSON number, or from a string in the same grammar; digits behind the
+    /// microseconds are cut.
+    #[must_use]
+    pub fn from_unix(text: &str) -> Option<Self> {
+        let (negative, unsigned) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let micros = if unsigned.len() <= 12 && unsigned.bytes().all(|b| b.is_ascii_digit()) {
+            if unsigned.is_empty() || (unsigned.len() > 1 && unsigned.starts_with('0')) {
+                return None;
+            }
+            unsigned.parse::<i64>().ok()? * MICROS
+        } else {
+            decimal_micros(unsigned)?
+        };
+        let micros = if negative { -micros } else { micros };
+        Self::from_seconds(micros.div_euclid(MICROS), micros.rem_euclid(MICROS))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = self.date().ymd();
+        let micros = self.0.rem_euclid(MICROS * DAY_SECONDS);
+        let (seconds, fraction) = (micros / MICROS, micros % MICROS);
+        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:06}Z")
+    }
+}
+
+/// The microseconds of `digits[.digits][e±digits]`.
+fn decimal_micros(text: &str) -> Option<i64> {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, parse_exponent(exponent)?),
+        None => (text, 0),
+    };
+    let (integer, fraction) = match mantissa.split_once('.') {
+        Some((_, "")) => return None,
+        Some(parts) => parts,
+        None => (mantissa, ""),
+    };
+    let digits_only = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let zero_padded = integer.len() > 1 && integer.starts_with('0');
+    if integer.is_empty() || zero_padded || !digits_only(integer) || !digits_only(fraction) {
+        return None;
+    }
+    // Digits up to this many places behind the written point count.
+    let places = i64::try_from(integer.len()).ok()?.saturating_add(exponent).saturating_add(6);
+    let mut digits = integer.bytes().chain(fraction.bytes());
+    let mut micros = 0_i64;
+    for _ in 0..places.max(0) {
+        let digit = match digits.next() {
+            Some(digit) => i64::from(digit - b'0'),
+            None if micros == 0 => return Some(0),
+            None => 0,
+        };
+        micros = micros.checked_mul(10)?.checked_add(digit)?;
+    }
+    Some(micros)
+}
+
+fn parse_exponent(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let size = digits.parse::<i64>().unwrap_or(i64::MAX / 2);
+    Some(if text.starts_with('-') { -size } else { size })
+}
+
+/// A calendar date in days since 1970-01-01, in the years 0001 to 9999 where it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Date(i32);
+
+impl Date {
+    /// Days since 1970-01-01.
+    #[must_use]
+    pub fn days(self) -> i32 {
+        self.0
+    }
+
+    /// Year, month and day in the proleptic Gregorian calendar.
+    ///
+    /// The arithmetic counts in years that begin in March, so that the leap day is the last one.
+    #[must_use]
+    pub fn ymd(self) -> (i32, u32, u32) {
+        let shifted = i64::from(self.0) + 719_468;
+        let era = shifted.div_euclid(146_097);
+        let day_of_era = shifted.rem_euclid(146_097);
+        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let shifted_month = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+        let year = year_of_era + era * 400 + i64::from(month <= 2);
+        let small = |n: i64| u32::try_from(n).expect("a month or a day");
+        (i32::try_from(year).expect("a year that fits"), small(month), small(day))
+    }
+
+    fn from_ymd(year: i64, month: i64, day: i64) -> Option<Self> {
+        const LENGTHS: [i64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let length = *LENGTHS.get(usize::try_from(month - 1).ok()?)? + i64::from(month == 2 && leap);
+        if year < 1 || day < 1 || day > length {
+            return None;
+        }
+        let shifted_year = if month <= 2 { year - 1 } else { year };
+        let era = shifted_year.div_euclid(400);
+        let year_of_era = shifted_year.rem_euclid(400);
+        let shifted_month = (month + 9) % 12;
+        let day_of_year = (153 * shifted_month + 2) / 5 + day - 1;
+        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+        i32::try_from(era * 146_097 + day_of_era - 719_468).ok().map(Self)
+    }
+}
+
+/// The zone in which a source writes its local times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Zone {
+    /// UTC, the default.
+    #[default]
+    Utc,
+    /// A zone of the IANA time zone database.
+    Named(Tz),
+}
+
+impl Zone {
+    /// The zone of an IANA name such as `Europe/Zurich`.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        match name.parse::<Tz>() {
+            Ok(Tz::UTC) => Some(Self::Utc),
+            Ok(zone) => Some(Self::Named(zone)),
+            Err(_) => None,
+        }
+    }
+
+    /// The IANA name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Utc => "UTC",
+            Self::Named(zone) => zone.name(),
+        }
+    }
+
+    /// The seconds since the epoch of a local wall-clock time: the earlier of two, none in a gap.
+    fn instant(self, local_seconds: i64) -> Option<i64> {
+        let Self::Named(zone) = self else { return Some(local_seconds) };
+        let epoch = NaiveDate::from_ymd_opt(1970, 1, 1)?.and_hms_opt(0, 0, 0)?;
+        let local: NaiveDateTime = epoch.checked_add_signed(TimeDelta::try_seconds(local_seconds)?)?;
+        match zone.from_local_datetime(&local) {
+            LocalResult::Single(time) => Some(time.timestamp()),
+            LocalResult::Ambiguous(one, other) => Some(one.timestamp().min(other.timestamp())),
+            LocalResult::None => None,
+        }
+    }
+}
+
+/// A time as a source wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrittenTime {
+    /// The instant.
+    pub instant: Timestamp,
+    /// The offset from UTC in minutes that was written; `None` for a local time or a bare date.
+    pub offset_minutes: Option<i16>,
+    /// The calendar date as written.
+    pub date: Date,
+}
+
+impl WrittenTime {
+    /// Reads RFC 3339 with `T`, `t` or one space, `Z` or an offset with or without a colon, one space before the offset
+    /// or the word `UTC` allowed; a date-time without an offset and a bare date are local to `zone`.
+    #[must_use]
+    pub fn parse(text: &str, zone: Zone) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let date = parse_date(bytes.get(..10)?)?;
+        let Some(clock) = bytes.get(11..) else {
+            let midnight = i64::from(date.0) * DAY_SECONDS;
+            let instant = Timestamp::from_seconds(zone.instant(midnight)?, 0)?;
+            return (bytes.len() == 10).then_some(Self { instant, offset_minutes: None, date });
+        };
+        if !matches!(bytes[10], b'T' | b't' | b' ') {
+            return None;
+        }
+        let (seconds, micros, rest) = parse_clock(clock)?;
+        let local = i64::from(date.0) * DAY_SECONDS + seconds;
+        let offset_minutes = parse_offset(rest)?;
+        let utc = match offset_minutes {
+            Some(minutes) => local - i64::from(minutes) * 60,
+            None => zone.instant(local)?,
+        };
+        Some(Self { instant: Timestamp::from_seconds(utc, micros)?, offset_minutes, date })
+    }
+}
+
+fn parse_date(bytes: &[u8]) -> Option<Date> {
+    let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = bytes else { return None };
+    let year = two_digits(y1, y2)? * 100 + two_digits(y3, y4)?;
+    Date::from_ymd(year, two_digits(m1, m2)?, two_digits(d1, d2)?)
+}
+
+/// `HH:MM:SS[.digits]`: seconds since midnight, microseconds, what follows.
+fn parse_clock(bytes: &[u8]) -> Option<(i64, i64, &[u8])> {
+    let &[h1, h2, b':', m1, m2, b':', s1, s2, ref rest @ ..] = bytes else { return None };
+    let (hour, minute, second) = (two_digits(h1, h2)?, two_digits(m1, m2)?, two_digits(s1, s2)?);
+    if hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let seconds = hour * 3600 + minute * 60 + second;
+    let [b'.', fraction @ ..] = rest else { return Some((seconds, 0, rest)) };
+    let count = fraction.iter().take_while(|b| b.is_ascii_digit()).count();
+    if count == 0 {
+        return None;
+    }
+    let digit = |i: usize| if i < count { i64::from(fraction[i] - b'0') } else { 0 };
+    let micros = (0..6).fold(0, |n, i| n * 10 + digit(i));
+    Some((seconds, micros, &fraction[count..]))
+}
+
+/// The offset that ends a time: outer `None` when it is malformed, inner `None` when there is none.
+#[allow(clippy::option_option, reason = "the two failures mean different things and never leave this module")]
+fn parse_offset(bytes: &[u8]) -> Option<Option<i16>> {
+    let spaced = bytes.strip_prefix(b" ");
+    let (sign, digits) = match spaced.unwrap_or(bytes) {
+        [] if spaced.is_none() => return Some(None),
+        [b'Z' | b'z'] => return Some(Some(0)),
+        b"UTC" if spaced.is_some() => return Some(Some(0)),
+        [b'+', digits @ ..] => (1, digits),
+        [b'-', digits @ ..] => (-1, digits),
+        _ => return None,
+    };
+    let (&[h1, h2, b':', m1, m2] | &[h1, h2, m1, m2]) = digits else { return None };
+    let (hours, minutes) = (two_digits(h1, h2)?, two_digits(m1, m2)?);
+    if hours > 23 || minutes > 59 {
+        return None;
+    }
+    Some(i16::try_from(sign * (hours * 60 + minutes)).ok())
+}
+
+fn two_digits(tens: u8, ones: u8) -> Option<i64> {
+    (tens.is_ascii_digit() && ones.is_ascii_digit()).then(|| i64::from(tens - b'0') * 10 + i64::from(ones - b'0'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, zone: Zone) -> String {
+        match WrittenTime::parse(text, zone) {
+            Some(time) => format!("{} {:?}", time.instant, time.offset_minutes),
+            None => "none".to_owned(),
+        }
+    }
+
+    #[test]
+    fn times_with_an_offset() {
+        for (text, expect) in [
+            ("2015-01-06T10:21:14.243Z", "2015-01-06T10:21:14.243000Z Some(0)"),
+            ("2019-12-31 15:59:59 +0100", "2019-12-31T14:59:59.000000Z Some(60)"),
+            ("2019-12-31t15:59:59-05:30", "2019-12-31T21:29:59.000000Z Some(-330)"),
+            ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00.000000Z Some(0)"),
+            ("2016-12-31T23:59:59.9999999Z", "2016-12-31T23:59:59.999999Z Some(0)"),
+            ("1969-12-31T23:59:59.5z", "1969-12-31T23:59:59.500000Z Some(0)"),
+            ("2020-02-29 00:00:00 UTC", "2020-02-29T00:00:00.000000Z Some(0)"),
+            ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000000Z Some(0)"),
+            ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59.000000Z Some(0)"),
+        ] {
+            assert_eq!(read(text, Zone::Utc), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn malformed_times() {
+        for text in [
+            "",
+            "2019",
+            "2019-02-29",
+            "2019-13-01",
+            "0000-01-01",
+            "2019-01-01T",
+            "2019-01-01T10:00",
+            "2019-01-01T24:00:00Z",
+            "2019-01-01T10:60:00Z",
+            "2019-01-01T10:00:61Z",
+            "2019-01-01T10:00:00.Z",
+            "2019-01-01T10:00:00 ",
+            "2019-01-01T10:00:00  Z",
+            "2019-01-01T10:00:00+01",
+            "2019-01-01T10:00:00+24:00",
+            "2019-01-01T10:00:00+1:00",
+            "2019-01-01T10:00:00Zx",
+            "2019-01-01T10:00:00UTC",
+            "2019/01/01",
+            "２019-01-01",
+            "2019-01-01_10:00:00Z",
+            "0001-01-01T00:00:00+01:00",
+            "9999-12-31T23:59:60Z",
+            " 2019-01-01",
+            "2019-01-01 ",
+        ] {
+            assert_eq!(read(text, Zone::Utc), "none", "{text}");
+        }
+    }
+
+    #[test]
+    fn local_times() {
+        let zurich = Zone::parse("Europe/Zurich").expect("a zone");
+        for (text, expect) in [
+            ("2021-10-01T05:15:15.111", "2021-10-01T03:15:15.111000Z None"),
+            ("2021-10-01", "2021-09-30T22:00:00.000000Z None"),
+            ("2021-03-28T02:30:00", "none"),
+            ("2021-10-31T02:30:00", "2021-10-31T00:30:00.000000Z None"),
+            ("2021-03-28T02:30:00Z", "2021-03-28T02:30:00.000000Z Some(0)"),
+        ] {
+            assert_eq!(read(text, zurich), expect, "{text}");
+        }
+        let sao_paulo = Zone::parse("America/Sao_Paulo").expect("a zone");
+        assert_eq!(read("2018-11-04", sao_paulo), "none", "midnight lies in the gap");
+    }
+
+    #[test]
+    fn unix_seconds() {
+        for (text, expect) in [
+            ("1422566591", "2015-01-29T21:23:11.000000Z"),
+            ("1422566591.1234567", "2015-01-29T21:23:11.123456Z"),
+            ("1.422566591e9", "2015-01-29T21:23:11.000000Z"),
+            ("14225665915e-1", "2015-01-29T21:23:11.500000Z"),
+            ("-1.5", "1969-12-31T23:59:58.500000Z"),
+            ("0", "1970-01-01T00:00:00.000000Z"),
+            ("0e999999", "1970-01-01T00:00:00.000000Z"),
+            ("1e-999999", "1970-01-01T00:00:00.000000Z"),
+        ] {
+            assert_eq!(Timestamp::from_unix(text).map(|t| t.to_string()).as_deref(), Some(expect), "{text}");
+        }
+        for text in ["", "-", "01", "1.", ".5", "+1", "1e", "1e999999", "253402300800", "1 ", "x"] {
+            assert_eq!(Timestamp::from_unix(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_agree_with_chrono() {
+        for days in (-719_162..2_932_896).step_by(37) {
+            let date = Date(days);
+            let (year, month, day) = date.ymd();
+            let other = NaiveDate::from_ymd_opt(year, month, day).expect("a date");
+            assert_eq!(other.signed_duration_since(NaiveDate::default()).num_days(), i64::from(days));
+            assert_eq!(Date::from_ymd(i64::from(year), i64::from(month), i64::from(day)), Some(date));
+        }
+    }
+}

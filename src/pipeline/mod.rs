@@ -1,0 +1,531 @@
+//! The run: reads ‖ normalizes ‖ writes. Order, memory and threads live here.
+//!
+//! A wave is what is read at once; while it is read, the one before is normalized and a window of rows is written. A
+//! window ends where the content says, so the bytes written depend neither on waves nor on threads. Whatever is counted
+//! is counted where it happens and must add up before anything is published: see [`Totals::check`].
+
+mod feed;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use rayon::prelude::*;
+
+use crate::config::{Config, Mode};
+use crate::extract::chunks::{Chunk, Item, Shapes};
+use crate::extract::discover::{Discovered, Dump, STANDARD_INPUT, discover};
+use crate::load::commit::{self, Existing, Staging, existing, write_durable};
+use crate::load::loader::{Batch, Loaded, Loader, LoaderSettings, text_of};
+use crate::load::manifest::{self, DumpFacts, FileFacts, Manifest};
+use crate::load::quarantine::{self, QuarantineWriter, Rejected};
+use crate::model::columns;
+use crate::model::counts::{Cases, Removed, SourceCounts, add_cases};
+use crate::model::money::{Amount, Currency};
+use crate::model::paths::shown;
+use crate::model::reject::Reason;
+use crate::model::vocabulary::{Classification, State};
+use crate::normalize::{Normalized, Origin, Rules, normalize};
+use crate::report::{Report, RunFacts};
+use crate::sources::{self, Told};
+use feed::{Event, Feed, Stop};
+
+/// Why a run wrote nothing.
+#[derive(Debug)]
+pub enum Failure {
+    /// What was asked for makes no sense here.
+    Usage(anyhow::Error),
+    /// Another run works on the same output.
+    Locked,
+    /// A signal came.
+    Interrupted(usize),
+    /// Something failed.
+    Failed(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<commit::Refused> for Failure {
+    fn from(refused: commit::Refused) -> Self {
+        match refused {
+            commit::Refused::Locked => Self::Locked,
+            commit::Refused::Failed(error) => Self::Failed(error),
+        }
+    }
+}
+
+/// Runs; `signal` holds the number of a signal that came, or 0. On success the dataset is visible.
+///
+/// # Errors
+/// Why nothing visible has changed.
+pub fn run(config: &Config, signal: &AtomicUsize) -> Result<Report, Failure> {
+    check_output(config)?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(config.threads).build().context("can't start threads")?;
+    let staging = Staging::begin(&config.out)?;
+    let result = pool.install(|| build(config, &staging, signal));
+    match result {
+        Ok(report) => {
+            staging.commit()?;
+            Ok(report)
+        }
+        Err(failure) => {
+            staging.discard()?;
+            Err(failure)
+        }
+    }
+}
+
+/// Refuses an output that must not be written to, before anything is read.
+fn check_output(config: &Config) -> Result<(), Failure> {
+    let out = shown(&config.out);
+    let there = existing(&config.out)?;
+    match (config.mode, there) {
+        (_, Existing::Nothing | Existing::Empty) | (Mode::Replace, Existing::Dataset) => {}
+        (Mode::Create, Existing::Dataset) => {
+            return Err(Failure::Usage(anyhow!("{out} holds a dataset already; replace it with --mode replace")));
+        }
+        (_, Existing::Foreign) => {
+            return Err(Failure::Usage(anyhow!("{out} is no dataset of paynorm and not empty; choose another output")));
+        }
+    }
+    let inputs: Vec<PathBuf> = config.inputs.iter().filter(|input| !is_standard_input(input)).cloned().collect();
+    commit::check_apart(&config.out, &inputs).map_err(Failure::Usage)
+}
+
+fn is_standard_input(input: &std::path::Path) -> bool {
+    input.as_os_str() == STANDARD_INPUT
+}
+
+/// Builds the new snapshot in staging, starting over when a dump turns out bad late.
+fn build(config: &Config, staging: &Staging, signal: &AtomicUsize) -> Result<Report, Failure> {
+    let found = find_dumps(config, staging)?;
+    let mut refused = BTreeMap::new();
+    loop {
+        match Attempt::new(config, staging, signal, &found, &refused)?.go()? {
+            Outcome::Done(report) => return Ok(*report),
+            Outcome::Restart(rejected) => {
+                refused.insert(rejected.dump, *rejected);
+                staging.restart()?;
+            }
+        }
+    }
+}
+
+/// Finds the dumps; standard input is kept in a file, so that it is a dump like any other.
+fn find_dumps(config: &Config, staging: &Staging) -> Result<Discovered, Failure> {
+    let (standard, inputs): (Vec<_>, Vec<_>) =
+        config.inputs.iter().cloned().partition(|input| is_standard_input(input));
+    let mut found = if inputs.is_empty() {
+        Discovered::default()
+    } else {
+        discover(&inputs, config.base.as_deref()).map_err(Failure::Usage)?
+    };
+    if !standard.is_empty() {
+        let path = staging.spool();
+        let mut file = File::create_new(&path).with_context(|| format!("can't create {}", shown(&path)))?;
+        let size = io::copy(&mut io::stdin().lock(), &mut file).context("can't keep standard input")?;
+        let dump = Dump { path, name: STANDARD_INPUT.to_owned(), size };
+        let place = found.dumps.partition_point(|other| other.name.as_bytes() < dump.name.as_bytes());
+        found.dumps.insert(place, dump);
+    }
+    Ok(found)
+}
+
+enum Outcome {
+    Done(Box<Report>),
+    Restart(Box<Rejected>),
+}
+
+/// What is counted of a run.
+#[derive(Debug, Default)]
+struct Totals {
+    /// Counts by the number of the source.
+    sources: Vec<SourceCounts>,
+    reasons: BTreeMap<Reason, Cases>,
+    dumps: Vec<DumpFacts>,
+    /// Items handed on by the readers, by dump.
+    items: Vec<u64>,
+    /// Items without records, by dump.
+    empty: Vec<u64>,
+    seen: u64,
+    quarantined: u64,
+    identical: u64,
+    differing: u64,
+}
+
+impl Totals {
+    fn new(dumps: usize) -> Self {
+        Self {
+            sources: vec![SourceCounts::default(); sources::ALL.len()],
+            dumps: vec![DumpFacts::default(); dumps],
+            items: vec![0; dumps],
+            empty: vec![0; dumps],
+            ..Self::default()
+        }
+    }
+
+    /// Conservation: what the readers found is in rows, quarantine or duplicates, per dump and in all.
+    fn check(&self, files: &[FileFacts]) -> Result<()> {
+        for ((dump, items), empty) in self.dumps.iter().zip(&self.items).zip(&self.empty) {
+            let accounted = dump.rows + dump.quarantined + empty;
+            ensure!(*items == accounted, "{}: {items} items were found, {accounted} are accounted for", dump.path);
+            ensure!(dump.records == dump.rows + dump.quarantined, "{}: records are not accounted for", dump.path);
+            ensure!(dump.duplicates <= dump.rows, "{}: more rows were dropped than read", dump.path);
+        }
+        let sum = |of: fn(&DumpFacts) -> u64| self.dumps.iter().map(of).sum::<u64>();
+        let written: u64 = files.iter().map(|file| file.rows).sum();
+        let counted: u64 = self.sources.iter().map(|counts| counts.rows).sum();
+        let (rows, dropped) = (sum(|dump| dump.rows), self.identical + self.differing);
+        ensure!(self.seen == rows + self.quarantined, "records seen are not all rows or quarantined");
+        ensure!(self.quarantined == sum(|dump| dump.quarantined), "quarantined records are not accounted for");
+        ensure!(dropped == sum(|dump| dump.duplicates), "dropped duplicates are not accounted for");
+        ensure!(rows == written + dropped, "{rows} rows were read, {written} written and {dropped} dropped");
+        ensure!(written == counted, "{written} rows were written, {counted} are in the totals");
+        Ok(())
+    }
+}
+
+/// Rows that are not written yet.
+#[derive(Default)]
+struct Window {
+    batches: Vec<Batch>,
+    /// Size of the records they come from.
+    bytes: u64,
+}
+
+struct Attempt<'a> {
+    config: &'a Config,
+    staging: &'a Staging,
+    signal: &'a AtomicUsize,
+    found: &'a Discovered,
+    refused: &'a BTreeMap<usize, Rejected>,
+    rules: Rules,
+    totals: Totals,
+    quarantine: QuarantineWriter,
+    window: Window,
+    /// Windows that are complete.
+    complete: Vec<Vec<Batch>>,
+}
+
+impl<'a> Attempt<'a> {
+    fn new(
+        config: &'a Config,
+        staging: &'a Staging,
+        signal: &'a AtomicUsize,
+        found: &'a Discovered,
+        refused: &'a BTreeMap<usize, Rejected>,
+    ) -> Result<Self> {
+        let path = staging.meta().join(quarantine::FILE_NAME);
+        let quarantine = QuarantineWriter::create(&path).with_context(|| format!("can't create {}", shown(&path)))?;
+        let rules = Rules { settings: config.settings.clone(), partitioning: config.partitioning.clone() };
+        let mut totals = Totals::new(found.dumps.len());
+        for (facts, dump) in totals.dumps.iter_mut().zip(&found.dumps) {
+            facts.path.clone_from(&dump.name);
+        }
+        let (window, complete) = (Window::default(), Vec::new());
+        Ok(Self { config, staging, signal, found, refused, rules, totals, quarantine, window, complete })
+    }
+
+    fn go(mut self) -> Result<Outcome, Failure> {
+        let keys = sources::envelope_keys();
+        let shapes = Shapes { envelope_keys: &keys, told: &told };
+        let mut feed = Feed::new(self.config, shapes, &self.found.dumps, self.refused);
+        let mut loader = Loader::new(LoaderSettings {
+            directory: self.staging.snapshot(),
+            partitioning: self.config.partitioning.clone(),
+            codec: self.config.codec,
+            bloom_filter: self.config.bloom_filter,
+            encoder_memory: usize::try_from(self.config.encoder_bytes()).unwrap_or(usize::MAX),
+            keep_duplicates: self.config.keep_duplicates,
+        })?;
+        let wave_bytes = (2 + 2 * self.config.threads) << 20;
+        let mut wave = Vec::new();
+        loop {
+            let windows = std::mem::take(&mut self.complete);
+            let (next, (normalized, written)) = rayon::join(
+                || feed.next_wave(wave_bytes),
+                || {
+                    let write = || windows.iter().try_for_each(|window| loader.write(window));
+                    rayon::join(|| self.normalize(wave), write)
+                },
+            );
+            written?;
+            self.interrupted()?;
+            self.take(normalized)?;
+            wave = match next {
+                Ok(events) => events,
+                Err(Stop::Restart(rejected)) => return Ok(Outcome::Restart(Box::new(rejected))),
+                Err(Stop::Failed(error)) => return Err(error.into()),
+            };
+            if wave.is_empty() {
+                break;
+            }
+        }
+        self.complete.push(std::mem::take(&mut self.window.batches));
+        for window in std::mem::take(&mut self.complete) {
+            loader.write(&window)?;
+            self.interrupted()?;
+        }
+        let report = self.finish(loader)?;
+        Ok(Outcome::Done(Box::new(report)))
+    }
+
+    fn interrupted(&self) -> Result<(), Failure> {
+        match self.signal.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            number => Err(Failure::Interrupted(number)),
+        }
+    }
+
+    fn normalize(&self, wave: Vec<Event>) -> Vec<Known> {
+        wave.into_par_iter()
+            .map(|event| match event {
+                Event::Chunk(dump, chunk) => {
+                    let origin = Origin { dump, source_file: &self.found.dumps[dump].name };
+                    let normalized = normalize(&chunk, origin, &self.rules);
+                    Known::Chunk { dump, facts: ChunkFacts::of(&chunk), normalized: Box::new(normalized) }
+                }
+                other => Known::Event(other),
+            })
+            .collect()
+    }
+
+    /// Counts what was normalized, in input order, and ends windows where blocks end.
+    fn take(&mut self, wave: Vec<Known>) -> Result<()> {
+        for known in wave {
+            match known {
+                Known::Chunk { dump, facts, normalized } => self.take_chunk(dump, &facts, *normalized)?,
+                Known::Event(Event::Chunk(..)) => bail!("a chunk was left out"),
+                Known::Event(Event::End(dump, facts, counts)) => {
+                    let dump = &mut self.totals.dumps[dump];
+                    dump.stored_bytes = facts.stored_bytes;
+                    dump.digest = facts.digest;
+                    dump.bytes = counts.read;
+                    self.end_block();
+                }
+                Known::Event(Event::Refused(rejected)) => {
+                    let dump = &mut self.totals.dumps[rejected.dump];
+                    dump.stored_bytes = rejected.length;
+                    dump.records += 1;
+                    self.totals.items[rejected.dump] += 1;
+                    self.totals.seen += 1;
+                    self.quarantine(&rejected)?;
+                    self.end_block();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take_chunk(&mut self, number: usize, facts: &ChunkFacts, normalized: Normalized) -> Result<()> {
+        let dump = &mut self.totals.dumps[number];
+        dump.source = facts.source.map(|source| sources::ALL[source].name().to_owned());
+        dump.records += normalized.seen;
+        dump.rows += normalized.batch.rows as u64;
+        self.totals.items[number] += facts.items;
+        self.totals.empty[number] += normalized.empty;
+        self.totals.seen += normalized.seen;
+        for (counts, more) in self.totals.sources.iter_mut().zip(normalized.counts) {
+            *counts += more;
+        }
+        for rejected in &normalized.rejects {
+            self.quarantine(rejected)?;
+        }
+        self.window.bytes += facts.record_bytes;
+        if normalized.batch.rows > 0 {
+            self.window.batches.push(normalized.batch);
+        }
+        if facts.ends_block {
+            self.end_block();
+        }
+        Ok(())
+    }
+
+    fn end_block(&mut self) {
+        if self.window.bytes >= self.config.window_bytes() {
+            let window = std::mem::take(&mut self.window);
+            self.complete.push(window.batches);
+        }
+    }
+
+    fn quarantine(&mut self, rejected: &Rejected) -> Result<()> {
+        let case = Cases { count: 1, first: (rejected.dump, rejected.offset) };
+        add_cases(&mut self.totals.reasons, rejected.reject.reason, case);
+        self.totals.dumps[rejected.dump].quarantined += 1;
+        self.totals.quarantined += 1;
+        self.quarantine.write(rejected, &self.found.dumps[rejected.dump].name).context("can't write the quarantine")
+    }
+
+    /// Ends the files, checks that everything adds up, and writes what tells of the run.
+    fn finish(mut self, loader: Loader) -> Result<Report, Failure> {
+        if let Some(limit) = self.config.max_quarantined
+            && limit.is_passed(self.totals.quarantined, self.totals.seen)
+        {
+            let (bad, seen) = (self.totals.quarantined, self.totals.seen);
+            return Err(anyhow!(
+                "{bad} of {seen} records are bad, more than --max-quarantined allows; nothing is written"
+            )
+            .into());
+        }
+        let run_id = self.run_id();
+        let facts = [
+            ("paynorm.version", env!("CARGO_PKG_VERSION").to_owned()),
+            ("paynorm.schema_version", columns::VERSION.to_string()),
+            ("paynorm.run_id", run_id.clone()),
+        ];
+        let loaded = loader.finish(&facts, &format!("part-{}", &run_id[..16]))?;
+        self.interrupted()?;
+        self.drop_counts(&loaded)?;
+        let files = self.file_facts(&loaded)?;
+        self.totals.check(&files).context("the numbers of this run do not add up, so nothing is published")?;
+        self.quarantine.finish().context("can't write the quarantine")?;
+        let manifest = Manifest {
+            version: manifest::VERSION,
+            tool: concat!("paynorm ", env!("CARGO_PKG_VERSION")).to_owned(),
+            schema_version: columns::VERSION,
+            run_id: run_id.clone(),
+            partition_by: self.config.partitioning.to_string(),
+            compression: self.config.codec.name().to_owned(),
+            rows: files.iter().map(|file| file.rows).sum(),
+            quarantined: self.totals.quarantined,
+            duplicates: self.totals.identical + self.totals.differing,
+            dumps: self.totals.dumps,
+            files,
+        };
+        let report = Report::new(&RunFacts {
+            manifest: &manifest,
+            sources: &self.totals.sources,
+            reasons: &self.totals.reasons,
+            seen: self.totals.seen,
+            identical: self.totals.identical,
+            differing: self.totals.differing,
+            skipped: &self.found.skipped,
+        });
+        let meta = self.staging.meta();
+        write_durable(&meta.join(commit::MANIFEST), &json(&manifest)?)?;
+        write_durable(&meta.join("report.json"), &json(&report)?)?;
+        Ok(report)
+    }
+
+    /// A digest of what was read and of the settings that shape the output.
+    fn run_id(&self) -> String {
+        let mut digest = blake3::Hasher::new();
+        digest.update(concat!("paynorm ", env!("CARGO_PKG_VERSION"), "\n").as_bytes());
+        digest.update(format!("schema {}\n{}\n", columns::VERSION, self.config.shape()).as_bytes());
+        for dump in &self.totals.dumps {
+            digest.update(format!("{} {}\n", dump.digest, dump.path).as_bytes());
+        }
+        digest.finalize().to_hex().as_str()[..32].to_owned()
+    }
+
+    /// Takes the rows that others replaced out of the counts.
+    fn drop_counts(&mut self, loaded: &Loaded) -> Result<()> {
+        for dropped in &loaded.dropped {
+            let text = |column| text_of(&dropped.row, column).context("a column is missing");
+            let source = text("source")?;
+            let number = sources::ALL.iter().position(|known| known.name() == source).context("an unknown source")?;
+            let counts = &mut self.totals.sources[number];
+            counts.remove(&removed(&dropped.row)?);
+            let file = text("source_file")?;
+            let dump = self.totals.dumps.iter_mut().find(|dump| dump.path == file).context("an unknown dump")?;
+            dump.duplicates += 1;
+            if dropped.identical {
+                self.totals.identical += 1;
+                counts.identical += 1;
+            } else {
+                self.totals.differing += 1;
+                counts.differing += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn file_facts(&self, loaded: &Loaded) -> Result<Vec<FileFacts>> {
+        let root = self.staging.snapshot();
+        let fact = |file: &crate::load::parquet_file::DataFile| {
+            let path = file.path.strip_prefix(&root).context("a data file lies outside staging")?;
+            let path = path.to_str().context("a data file's name is no text")?.to_owned();
+            let (rows, row_groups) = (file.rows, file.row_groups as u64);
+            Ok(FileFacts { path, rows, row_groups, bytes: file.bytes, digest: file.digest.clone() })
+        };
+        loaded.files.iter().map(fact).collect()
+    }
+}
+
+/// What is known of a chunk once it is normalized.
+struct ChunkFacts {
+    source: Option<usize>,
+    items: u64,
+    record_bytes: u64,
+    ends_block: bool,
+}
+
+impl ChunkFacts {
+    fn of(chunk: &Chunk) -> Self {
+        let size = |item: &Item| match *item {
+            Item::Record { start, end, .. } => (end - start) as u64,
+            _ => 0,
+        };
+        Self {
+            source: chunk.source,
+            items: chunk.items.len() as u64,
+            record_bytes: chunk.items.iter().map(size).sum(),
+            ends_block: chunk.ends_block,
+        }
+    }
+}
+
+enum Known {
+    Chunk { dump: usize, facts: ChunkFacts, normalized: Box<Normalized> },
+    Event(Event),
+}
+
+/// The number of the one source that tells a record.
+fn told(text: &[u8]) -> Option<usize> {
+    let told = Told::of(std::str::from_utf8(text).ok()?).ok()?;
+    let source = told.one()?;
+    sources::ALL.iter().position(|known| known.name() == source.name())
+}
+
+/// Reads back what must be known to take a row out of the counts.
+fn removed(row: &arrow::array::RecordBatch) -> Result<Removed> {
+    use arrow::array::{Array, AsArray};
+    use arrow::datatypes::Decimal128Type;
+    let amount = |column: &str, currency: &str| -> Result<Option<(Amount, Option<Currency>)>> {
+        let values = row.column_by_name(column).context("a column is missing")?;
+        let values = values.as_primitive_opt::<Decimal128Type>().context("an amount is no decimal")?;
+        if values.is_null(0) {
+            return Ok(None);
+        }
+        let units =
+            i64::try_from(values.value(0)).ok().and_then(Amount::from_units).context("an amount out of range")?;
+        Ok(Some((units, text_of(row, currency).and_then(Currency::parse))))
+    };
+    let word = |column| text_of(row, column).context("a word is missing");
+    let (state, classification) = (word("state")?, word("classification")?);
+    Ok(Removed {
+        state: *State::ALL.iter().find(|known| known.as_str() == state).context("an unknown state")?,
+        classification: *Classification::ALL
+            .iter()
+            .find(|known| known.as_str() == classification)
+            .context("an unknown classification")?,
+        amounts: [
+            amount("gross_amount", "currency")?,
+            amount("net_amount", "net_currency")?,
+            amount("fee_amount", "fee_currency")?,
+        ],
+    })
+}
+
+fn json(value: &impl serde::Serialize) -> Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(value)?;
+    text.push(b'\n');
+    Ok(text)
+}

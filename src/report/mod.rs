@@ -1,0 +1,255 @@
+//! What a run did, in numbers: the same facts as JSON and as text. No value of a record is in it, and no clock time.
+
+mod text;
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+use crate::extract::discover::Skipped;
+use crate::load::manifest::{FileFacts, Manifest};
+use crate::model::counts::{Cases, SourceCounts, Totals};
+use crate::model::money::{Currency, SCALE};
+use crate::model::reject::Reason;
+use crate::sources;
+
+/// What a report is made from.
+#[derive(Debug)]
+pub struct RunFacts<'a> {
+    /// The manifest.
+    pub manifest: &'a Manifest,
+    /// Counts by the number of the source.
+    pub sources: &'a [SourceCounts],
+    /// Quarantined records by reason.
+    pub reasons: &'a BTreeMap<Reason, Cases>,
+    /// Records seen.
+    pub seen: u64,
+    /// Duplicates that were the same record.
+    pub identical: u64,
+    /// Duplicates that differed.
+    pub differing: u64,
+    /// What was not read.
+    pub skipped: &'a [Skipped],
+}
+
+/// A run in numbers.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The program.
+    pub tool: String,
+    /// The version of the unified schema.
+    pub schema_version: u32,
+    /// The run's id.
+    pub run_id: String,
+    /// What was read.
+    pub read: ReadFacts,
+    /// What became of the records.
+    pub records: RecordFacts,
+    /// By source, those that occur.
+    pub sources: Vec<SourceReport>,
+    /// By reason, those that occur.
+    pub quarantine: Vec<ReasonReport>,
+    /// What was not read.
+    pub skipped: Vec<SkippedReport>,
+    /// What was written.
+    pub written: WrittenFacts,
+}
+
+/// What was read.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReadFacts {
+    /// Dumps.
+    pub dumps: usize,
+    /// Their size as stored.
+    pub stored_bytes: u64,
+    /// Their size after decompression.
+    pub bytes: u64,
+}
+
+/// What became of the records.
+#[derive(Clone, Debug, Serialize)]
+pub struct RecordFacts {
+    /// Seen.
+    pub seen: u64,
+    /// In the data.
+    pub rows: u64,
+    /// In quarantine.
+    pub quarantined: u64,
+    /// Dropped, as the same record stays.
+    pub identical_duplicates: u64,
+    /// Dropped, as another version of the record stays.
+    pub differing_duplicates: u64,
+}
+
+/// The numbers of one source.
+#[derive(Clone, Debug, Serialize)]
+pub struct SourceReport {
+    /// Its name.
+    pub source: &'static str,
+    /// Rows in the data.
+    pub rows: u64,
+    /// Duplicates dropped.
+    pub identical_duplicates: u64,
+    /// Duplicates dropped that differed.
+    pub differing_duplicates: u64,
+    /// Rows by state.
+    pub states: BTreeMap<&'static str, u64>,
+    /// Rows by classification.
+    pub classifications: BTreeMap<&'static str, u64>,
+    /// Totals by currency.
+    pub totals: Vec<CurrencyReport>,
+    /// What was noticed: words outside the documented lists, float noise repaired, fees negated.
+    pub noticed: BTreeMap<&'static str, CasesReport>,
+    /// Members that the source does not document; their text is in `extra`.
+    pub unknown_members: BTreeMap<String, CasesReport>,
+    /// Unknown members beyond the first hundred names.
+    pub further_unknown_members: u64,
+}
+
+/// Totals of one currency.
+#[derive(Clone, Debug, Serialize)]
+pub struct CurrencyReport {
+    /// ISO 4217 code; null where it is unknown.
+    pub currency: Option<String>,
+    /// Rows whose first amount is in it.
+    pub rows: u64,
+    /// Sum of gross amounts.
+    pub gross: String,
+    /// Sum of fees.
+    pub fee: String,
+    /// Sum of net amounts.
+    pub net: String,
+}
+
+/// A number of cases and the place of the first.
+#[derive(Clone, Debug, Serialize)]
+pub struct CasesReport {
+    /// How many.
+    pub count: u64,
+    /// The dump of the first.
+    pub source_file: String,
+    /// Its offset.
+    pub source_offset: u64,
+}
+
+/// Quarantined records of one reason.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReasonReport {
+    /// The reason's code.
+    pub reason: &'static str,
+    /// How many, and the first.
+    #[serde(flatten)]
+    pub cases: CasesReport,
+    /// What helps.
+    pub remedy: &'static str,
+}
+
+/// Something that was not read.
+#[derive(Clone, Debug, Serialize)]
+pub struct SkippedReport {
+    /// Its path.
+    pub path: String,
+    /// Why.
+    pub why: &'static str,
+}
+
+/// What was written.
+#[derive(Clone, Debug, Serialize)]
+pub struct WrittenFacts {
+    /// Data files.
+    pub files: usize,
+    /// Their size.
+    pub bytes: u64,
+    /// Row groups in them.
+    pub row_groups: u64,
+    /// Rows in a row group, on average.
+    pub rows_per_row_group: u64,
+}
+
+impl Report {
+    /// Puts the facts of a run together.
+    #[must_use]
+    pub fn new(facts: &RunFacts<'_>) -> Self {
+        let manifest = facts.manifest;
+        let sum = |of: fn(&FileFacts) -> u64| manifest.files.iter().map(of).sum::<u64>();
+        let cases = |cases: &Cases| CasesReport {
+            count: cases.count,
+            source_file: manifest.dumps[cases.first.0].path.clone(),
+            source_offset: cases.first.1,
+        };
+        let occurs = |counts: &SourceCounts| counts.rows + counts.identical + counts.differing > 0;
+        let named = sources::ALL.iter().zip(facts.sources).filter(|(_, counts)| occurs(counts));
+        let row_groups = sum(|file| file.row_groups);
+        Self {
+            tool: manifest.tool.clone(),
+            schema_version: manifest.schema_version,
+            run_id: manifest.run_id.clone(),
+            read: ReadFacts {
+                dumps: manifest.dumps.len(),
+                stored_bytes: manifest.dumps.iter().map(|dump| dump.stored_bytes).sum(),
+                bytes: manifest.dumps.iter().map(|dump| dump.bytes).sum(),
+            },
+            records: RecordFacts {
+                seen: facts.seen,
+                rows: manifest.rows,
+                quarantined: manifest.quarantined,
+                identical_duplicates: facts.identical,
+                differing_duplicates: facts.differing,
+            },
+            sources: named.map(|(source, counts)| SourceReport::new(source.name(), counts, cases)).collect(),
+            quarantine: facts
+                .reasons
+                .iter()
+                .map(|(reason, found)| ReasonReport {
+                    reason: reason.code(),
+                    cases: cases(found),
+                    remedy: reason.remedy(),
+                })
+                .collect(),
+            skipped: facts.skipped.iter().map(|s| SkippedReport { path: s.name.clone(), why: s.why }).collect(),
+            written: WrittenFacts {
+                files: manifest.files.len(),
+                bytes: sum(|file| file.bytes),
+                row_groups,
+                rows_per_row_group: manifest.rows.checked_div(row_groups).unwrap_or(0),
+            },
+        }
+    }
+}
+
+impl SourceReport {
+    fn new(source: &'static str, counts: &SourceCounts, cases: impl Fn(&Cases) -> CasesReport) -> Self {
+        let totals = counts.totals.iter().map(|(currency, totals)| CurrencyReport::new(*currency, totals));
+        Self {
+            source,
+            rows: counts.rows,
+            identical_duplicates: counts.identical,
+            differing_duplicates: counts.differing,
+            states: counts.states.iter().map(|(state, count)| (state.as_str(), *count)).collect(),
+            classifications: counts.classifications.iter().map(|(word, count)| (word.as_str(), *count)).collect(),
+            totals: totals.collect(),
+            noticed: counts.notes.iter().map(|(name, found)| (*name, cases(found))).collect(),
+            unknown_members: counts.unknown_members.iter().map(|(name, found)| (name.clone(), cases(found))).collect(),
+            further_unknown_members: counts.further_members,
+        }
+    }
+}
+
+impl CurrencyReport {
+    fn new(currency: Option<Currency>, totals: &Totals) -> Self {
+        Self {
+            currency: currency.map(|currency| currency.as_str().to_owned()),
+            rows: totals.rows,
+            gross: major_units(totals.gross),
+            fee: major_units(totals.fee),
+            net: major_units(totals.net),
+        }
+    }
+}
+
+/// Ten-thousandths as decimal text with four digits behind the point.
+fn major_units(units: i128) -> String {
+    Decimal::try_from_i128_with_scale(units, u32::from(SCALE))
+        .map_or_else(|_| format!("{units}e-4"), |sum| sum.to_string())
+}

@@ -1,0 +1,203 @@
+//! The sources: one file per API, one table of them all, and how a record is told.
+//!
+//! A source does no I/O and knows no column order: it sees one record and returns one row. To add one, write its file,
+//! add two lines here and a folder in `samples/`.
+
+mod atpay;
+mod onlinefundraising;
+mod paydata;
+pub mod record;
+mod spacivox;
+mod twocloud;
+
+use crate::model::json::{Broken, Reader};
+use crate::model::money::Currency;
+use crate::model::reject::Reject;
+use crate::model::time::Zone;
+use crate::model::transaction::Transaction;
+use record::{Documented, Record};
+
+/// Every source.
+pub const ALL: &[&dyn Source] = &[
+    &spacivox::Spacivox,
+    &onlinefundraising::Onlinefundraising,
+    &twocloud::Twocloud,
+    &atpay::Atpay,
+    &paydata::Paydata,
+];
+
+/// A payment API and the mapping of its records.
+pub trait Source: Sync + std::fmt::Debug {
+    /// The name, as in the `source` column and in flags.
+    fn name(&self) -> &'static str;
+
+    /// One line on what the API is.
+    fn about(&self) -> &'static str;
+
+    /// The key under which a page envelope holds the records, if there is an envelope.
+    fn envelope(&self) -> Option<&'static str>;
+
+    /// Whether the API says the currency of its amounts, so that none can be configured.
+    fn writes_currency(&self) -> bool {
+        false
+    }
+
+    /// The record is told by all keys of any one of these groups.
+    fn told_by(&self) -> &'static [&'static [&'static str]];
+
+    /// The members that the API documents, in the order of the numbers that [`Source::map`] uses.
+    fn documented(&self) -> &'static [Documented];
+
+    /// Maps one record.
+    ///
+    /// # Errors
+    /// Why the record gives no row.
+    fn map<'a>(&self, record: &Record<'a>, settings: &Settings) -> Result<Mapped<'a>, Reject>;
+}
+
+/// What a user may say about a source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The currency of amounts that the source writes without one.
+    pub currency: Option<Currency>,
+    /// The zone of times that the source writes without an offset.
+    pub zone: Zone,
+}
+
+/// A row, and what was noticed on the way.
+#[derive(Clone, Debug)]
+pub struct Mapped<'a> {
+    /// The row.
+    pub row: Transaction<'a>,
+    /// What the report counts.
+    pub notes: Notes,
+}
+
+/// What is worth counting in a record that gave a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "four independent things to count")]
+pub struct Notes {
+    /// Float noise was repaired in an amount.
+    pub noise_repaired: bool,
+    /// A fee was negated, see the money rules.
+    pub fee_negated: bool,
+    /// The state is outside the documented list.
+    pub unknown_state: bool,
+    /// The classification is outside the documented list.
+    pub unknown_classification: bool,
+}
+
+/// Declares the numbers and the table of the members that a source documents.
+macro_rules! documented {
+    ($($number:ident = $name:literal $(in $extra:ident)?,)+) => {
+        #[allow(clippy::upper_case_acronyms, non_camel_case_types, dead_code)]
+        enum Number { $($number),+ }
+        $(const $number: usize = Number::$number as usize;)+
+        const DOCUMENTED: &[crate::sources::record::Documented] = &[
+            $(crate::sources::record::Documented { name: $name, extra: documented!(@extra $($extra)?) }),+
+        ];
+    };
+    (@extra) => { false };
+    (@extra extra) => { true };
+}
+use documented;
+
+/// The source with that name.
+#[must_use]
+pub fn by_name(name: &str) -> Option<&'static dyn Source> {
+    ALL.iter().copied().find(|source| source.name() == name)
+}
+
+/// The keys under which any source's envelope holds its records.
+#[must_use]
+pub fn envelope_keys() -> Vec<&'static str> {
+    let mut keys: Vec<_> = ALL.iter().filter_map(|source| source.envelope()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+/// Which sources a record is told by.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// Those whose telling members it has.
+    pub sources: Vec<&'static dyn Source>,
+    /// The record's keys.
+    keys: Vec<String>,
+}
+
+impl Told {
+    /// Looks at the keys of the object `text`.
+    ///
+    /// # Errors
+    /// What is wrong with the text as JSON.
+    pub fn of(text: &str) -> Result<Self, Broken> {
+        let mut keys = Vec::new();
+        Reader::default().members(text, |member| {
+            keys.push(member.key().into_owned());
+            Ok(())
+        })?;
+        let sources = ALL.iter().copied().filter(|source| tells(*source, |name| keys.iter().any(|key| key == name)));
+        Ok(Self { sources: sources.collect(), keys })
+    }
+
+    /// The one source that tells the record.
+    #[must_use]
+    pub fn one(&self) -> Option<&'static dyn Source> {
+        match self.sources[..] {
+            [source] => Some(source),
+            _ => None,
+        }
+    }
+
+    fn has(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.keys.iter().any(|key| key == name))
+    }
+
+    /// Whether this is the error body of an API and no record: it speaks of an error and has neither id nor amount.
+    #[must_use]
+    pub fn is_error_body(&self) -> bool {
+        const SPEAKS: &[&str] = &["error", "errors", "message", "fault", "detail"];
+        const RECORD: &[&str] = &["id", "transactionGuid", "transactionId", "amount"];
+        self.sources.is_empty() && self.has(SPEAKS) && !self.has(RECORD)
+    }
+
+    /// Whether this is an envelope whose list is null or absent.
+    #[must_use]
+    pub fn is_empty_envelope(&self) -> bool {
+        let paging = |names: &[&str]| names.iter().all(|name| self.has(&[name]));
+        self.sources.is_empty()
+            && (self.has(&envelope_keys()) || self.has(&["pagination"]) || paging(&["pageNumber", "pageSize"]))
+    }
+}
+
+/// Whether a record with the keys that `has` knows is told by `source`.
+pub fn tells(source: &dyn Source, has: impl Fn(&str) -> bool) -> bool {
+    source.told_by().iter().any(|group| group.iter().all(|name| has(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_sources_are_told_apart() {
+        for (i, source) in ALL.iter().enumerate() {
+            assert!(ALL[..i].iter().all(|other| other.name() != source.name()), "{}", source.name());
+            for group in source.told_by() {
+                let told: Vec<_> = ALL.iter().filter(|other| tells(**other, |name| group.contains(&name))).collect();
+                assert_eq!(told.len(), 1, "{group:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_documented_key_is_told_once() {
+        for source in ALL {
+            let names = source.documented();
+            for (i, documented) in names.iter().enumerate() {
+                assert!(names[..i].iter().all(|other| other.name != documented.name), "{}", documented.name);
+            }
+        }
+    }
+}
