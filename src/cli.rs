@@ -49,6 +49,7 @@ Examples:
   curl … | paynorm normalize - --source atpay --out lake";
 
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct NormalizeArgs {
     /// Directories, files or quoted patterns; `-` is standard input. Compression and shape are told by content
     #[arg(required = true, value_name = "INPUT")]
@@ -83,10 +84,10 @@ pub(crate) struct NormalizeArgs {
     /// Go on when a dump can't be read; it is listed in the quarantine
     #[arg(long)]
     keep_going: bool,
-    /// Keep all rows of one key (source, transaction_id) instead of the newest
+    /// Keep all rows of one source and transaction id instead of the newest
     #[arg(long)]
     keep_duplicates: bool,
-    /// Write bloom filters on transaction_id
+    /// Write bloom filters on the transaction ids
     #[arg(long)]
     bloom_filter: bool,
     /// Threads to use [default: one per core]

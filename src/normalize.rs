@@ -147,9 +147,9 @@ impl<'a> Worker<'a> {
         let text = self.text((start, end))?;
         record.read(&mut self.reader, text).map_err(Reject::from)?;
         if !tells(source, |name| record.has(name)) {
-            self.untold(source, text, alone)?;
+            Self::untold(source, text, alone)?;
         }
-        let Mapped { row, notes } = source.map(record, &self.rules.settings[number])?;
+        let Mapped { row, notes } = source.map(record, self.rules.settings[number])?;
         let at = self.chunk.base + start as u64;
         let counts = &mut self.out.counts[number];
         counts.row(&row);
@@ -172,7 +172,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Looks at a record that its dump's source does not tell: it may be another's, an error body or an empty page.
-    fn untold(&self, source: &'static dyn Source, text: &str, alone: bool) -> Result<(), Fate> {
+    fn untold(source: &'static dyn Source, text: &str, alone: bool) -> Result<(), Fate> {
         let told = Told::of(text).map_err(Reject::from)?;
         if let [other, ..] = told.sources[..] {
             let message = format!("the record is told as {}, in a dump of {}", other.name(), source.name());

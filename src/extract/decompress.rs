@@ -41,7 +41,7 @@ impl std::fmt::Debug for DumpReader {
 }
 
 enum Content {
-    Plain(Chain<Cursor<Vec<u8>>, Stored>),
+    Plain(Box<Chain<Cursor<Vec<u8>>, Stored>>),
     Gzip(Box<Gzip>),
     Zstd(Box<zstd::stream::read::Decoder<'static, Buffered>>),
 }
@@ -62,7 +62,7 @@ impl DumpReader {
         let format = Format::of(&head);
         let all = Cursor::new(head).chain(stored);
         let content = match format {
-            Format::Plain => Content::Plain(all),
+            Format::Plain => Content::Plain(Box::new(all)),
             Format::Gzip => {
                 let input = BufReader::with_capacity(BUFFER, all);
                 Content::Gzip(Box::new(Gzip { member: Some(GzDecoder::new(input)) }))

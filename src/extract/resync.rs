@@ -146,7 +146,8 @@ impl Search {
         if line && (!self.in_list || byte == b'[') {
             return Some(Some(true));
         }
-        if !line && !(byte == b'{' && self.may_begin_inline()) {
+        let inline = byte == b'{' && self.may_begin_inline();
+        if !line && !inline {
             return Some(None);
         }
         let rest = &bytes[self.next..];

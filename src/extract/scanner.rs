@@ -162,6 +162,7 @@ enum ValueKind {
 
 /// The scanner of one dump.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact about the dump of its own")]
 pub(super) struct Scanner<'s> {
     shapes: Shapes<'s>,
     /// Bytes not handed on yet, and where they begin in the dump.
@@ -311,19 +312,18 @@ impl<'s> Scanner<'s> {
     }
 
     fn step_top(&mut self) -> Step {
-        if self.base == 0 && self.pos == 0 {
-            match self.step_start() {
-                Some(step) => return step,
-                None => {}
-            }
+        if self.base == 0
+            && self.pos == 0
+            && let Some(step) = self.step_start()
+        {
+            return step;
         }
         self.skip_space();
         match self.bytes.get(self.pos) {
             None if self.ended => Step::End,
             None => Step::NeedData,
-            Some(b'{') if self.opaque => self.begin(ValueScan::new(), ValueKind::Document),
+            Some(b'{' | b'[') if self.opaque => self.begin(ValueScan::new(), ValueKind::Document),
             Some(b'{') => self.begin(ValueScan::new(), ValueKind::Top),
-            Some(b'[') if self.opaque => self.begin(ValueScan::new(), ValueKind::Document),
             Some(b'[') => self.begin_array(),
             Some(b'<') => self.step_markup(),
             Some(_) => self.broken(Reason::InvalidJson, "expected an object or an array"),
@@ -368,7 +368,7 @@ impl<'s> Scanner<'s> {
         }
         let head = &self.bytes[self.pos..self.bytes.len().min(self.pos + longest)];
         let is = |start: &&str| head.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start.as_bytes()));
-        if STARTS.iter().any(|start| is(start)) {
+        if STARTS.iter().any(is) {
             let search = Search::told_only();
             let what = "an HTML or XML page, no JSON";
             return self.go_on(Work::Broken { search, reason: Reason::ApiErrorPage, what });

@@ -2,7 +2,6 @@
 //!
 //! Order, names, types and meaning are the contract of schema version 1: whoever changes one raises [`VERSION`].
 
-use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
@@ -12,7 +11,7 @@ use arrow::array::{
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use super::money::{Amount, Money, PRECISION, SCALE};
+use super::money::{Amount, Currency, Money, PRECISION, SCALE};
 use super::time::{Date, Timestamp};
 use super::transaction::Transaction;
 
@@ -196,7 +195,8 @@ columns! {
 pub fn schema() -> SchemaRef {
     static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         let field = |column: &Column| {
-            let id = HashMap::from([("PARQUET:field_id".to_owned(), column.number.to_string())]);
+            #[allow(clippy::disallowed_types, reason = "it has one entry, and Arrow asks for it")]
+            let id = std::collections::HashMap::from([("PARQUET:field_id".to_owned(), column.number.to_string())]);
             Field::new(column.name, column.kind.data_type(), column.nullable).with_metadata(id)
         };
         Arc::new(Schema::new(COLUMNS.iter().map(field).collect::<Vec<_>>()))
@@ -209,7 +209,7 @@ fn amount(money: Option<Money>) -> Option<Amount> {
 }
 
 fn currency(money: Option<&Money>) -> Option<&str> {
-    money.and_then(|money| money.currency.as_ref()).map(|currency| currency.as_str())
+    money.and_then(|money| money.currency.as_ref()).map(Currency::as_str)
 }
 
 fn text<'a, F>(rows: &'a [Placed<'a>], get: F) -> ColumnValues

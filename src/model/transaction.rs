@@ -174,6 +174,7 @@ mod tests {
     use super::*;
     use crate::model::money::Currency;
 
+    #[allow(clippy::unnecessary_wraps, reason = "the amounts that it stands for are optional")]
     fn money(units: i64, code: &str) -> Option<Money> {
         Some(Money { amount: Amount::from_units(units).expect("in range"), currency: Currency::parse(code) })
     }

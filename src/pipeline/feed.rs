@@ -41,7 +41,7 @@ pub(super) enum Event {
 #[derive(Debug)]
 pub(super) enum Stop {
     /// A dump of which something was handed on turned out bad: start over without it.
-    Restart(Rejected),
+    Restart(Box<Rejected>),
     /// A dump can't be read.
     Failed(anyhow::Error),
 }
@@ -210,7 +210,7 @@ impl Slot<'_> {
                 let failed = Err(error).with_context(|| format!("can't read {}{hint}", shown(&self.path.path)));
                 return failed.map_err(Stop::Failed);
             }
-            Reading::Refused(rejected) if self.handed_on => return Err(Stop::Restart(rejected)),
+            Reading::Refused(rejected) if self.handed_on => return Err(Stop::Restart(Box::new(rejected))),
             Reading::Refused(rejected) => {
                 events.push(Event::Refused(rejected));
                 return Ok(true);

@@ -261,7 +261,7 @@ impl<'a> Attempt<'a> {
             self.take(normalized)?;
             wave = match next {
                 Ok(events) => events,
-                Err(Stop::Restart(rejected)) => return Ok(Outcome::Restart(Box::new(rejected))),
+                Err(Stop::Restart(rejected)) => return Ok(Outcome::Restart(rejected)),
                 Err(Stop::Failed(error)) => return Err(error.into()),
             };
             if wave.is_empty() {
@@ -380,10 +380,10 @@ impl<'a> Attempt<'a> {
             ("paynorm.schema_version", columns::VERSION.to_string()),
             ("paynorm.run_id", run_id.clone()),
         ];
-        let loaded = loader.finish(&facts, &format!("part-{}", &run_id[..16]))?;
+        let written = loader.finish(&facts, &format!("part-{}", &run_id[..16]))?;
         self.interrupted()?;
-        self.drop_counts(&loaded)?;
-        let files = self.file_facts(&loaded)?;
+        self.drop_counts(&written)?;
+        let files = self.file_facts(&written)?;
         self.totals.check(&files).context("the numbers of this run do not add up, so nothing is published")?;
         self.quarantine.finish().context("can't write the quarantine")?;
         let manifest = Manifest {

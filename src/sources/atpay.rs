@@ -51,7 +51,7 @@ impl Source for Atpay {
         DOCUMENTED
     }
 
-    fn map<'a>(&self, record: &Record<'a>, settings: &Settings) -> Result<Mapped<'a>, Reject> {
+    fn map<'a>(&self, record: &Record<'a>, settings: Settings) -> Result<Mapped<'a>, Reject> {
         let id = record.key(ID)?;
         let (occurred_at, utc_offset_minutes) = occurred_at(record, settings)?;
         let (gross, gross_noise) = record.amount(AMOUNT, Unit::Major)?;
@@ -81,7 +81,7 @@ impl Source for Atpay {
 }
 
 /// The instant of `timestamp`, or of `date` where that is missing, and the offset that `date` tells.
-fn occurred_at(record: &Record<'_>, settings: &Settings) -> Result<(Timestamp, Option<i16>), Reject> {
+fn occurred_at(record: &Record<'_>, settings: Settings) -> Result<(Timestamp, Option<i16>), Reject> {
     if let Some(seconds) = record.number_or_text(TIMESTAMP)? {
         record.text(DATE)?;
         let instant = Timestamp::from_unix(&seconds).ok_or_else(|| record.bad_time(TIMESTAMP))?;

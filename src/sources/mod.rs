@@ -52,7 +52,7 @@ pub trait Source: Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// Why the record gives no row.
-    fn map<'a>(&self, record: &Record<'a>, settings: &Settings) -> Result<Mapped<'a>, Reject>;
+    fn map<'a>(&self, record: &Record<'a>, settings: Settings) -> Result<Mapped<'a>, Reject>;
 }
 
 /// What a user may say about a source.

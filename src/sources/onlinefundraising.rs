@@ -50,7 +50,7 @@ impl Source for Onlinefundraising {
         DOCUMENTED
     }
 
-    fn map<'a>(&self, record: &Record<'a>, settings: &Settings) -> Result<Mapped<'a>, Reject> {
+    fn map<'a>(&self, record: &Record<'a>, settings: Settings) -> Result<Mapped<'a>, Reject> {
         let id = record.key(ID)?;
         let created = record.time(CREATED, settings.zone)?;
         let time = record.time(TIME, settings.zone)?.or(created).ok_or_else(|| record.no_time(TIME))?;

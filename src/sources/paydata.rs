@@ -58,7 +58,7 @@ impl Source for Paydata {
         DOCUMENTED
     }
 
-    fn map<'a>(&self, record: &Record<'a>, settings: &Settings) -> Result<Mapped<'a>, Reject> {
+    fn map<'a>(&self, record: &Record<'a>, settings: Settings) -> Result<Mapped<'a>, Reject> {
         let provider_transaction_id = record.id(PROVIDER_TRANSACTION)?;
         let id = match record.id(ID)? {
             Some(id) => id,
@@ -120,7 +120,7 @@ impl Source for Paydata {
 fn money<'a>(
     record: &Record<'a>,
     number: usize,
-    settings: &Settings,
+    settings: Settings,
     notes: &mut Notes,
     nested: &mut Vec<Object<'a>>,
 ) -> Result<Option<Money>, Reject> {

@@ -44,7 +44,7 @@ impl Source for Spacivox {
         DOCUMENTED
     }
 
-    fn map<'a>(&self, record: &Record<'a>, settings: &Settings) -> Result<Mapped<'a>, Reject> {
+    fn map<'a>(&self, record: &Record<'a>, settings: Settings) -> Result<Mapped<'a>, Reject> {
         let id = record.key(ID)?;
         let time = record.time(TIMESTAMP, settings.zone)?.ok_or_else(|| record.no_time(TIMESTAMP))?;
         let (amount, noise_repaired) = record.amount(AMOUNT, Unit::Major)?;

@@ -54,7 +54,7 @@ impl Source for Twocloud {
         DOCUMENTED
     }
 
-    fn map<'a>(&self, record: &Record<'a>, settings: &Settings) -> Result<Mapped<'a>, Reject> {
+    fn map<'a>(&self, record: &Record<'a>, settings: Settings) -> Result<Mapped<'a>, Reject> {
         let id = record.key(ID)?;
         let created = record.time(CREATED, settings.zone)?.ok_or_else(|| record.no_time(CREATED))?;
         let completed = record.time(COMPLETED, settings.zone)?;

@@ -538,7 +538,7 @@ def broken_single(data, pos, before, was_cut):
     if was_cut and following == b"":
         return Slot(pos, len(data), "truncated_input")
     if following in (b"", b"{", b"[") or byte_at(data, pos) != b"{" or all_on_one_line(data, before):
-        return Slot(pos, line_end, "invalid_json")
+        return Slot(pos, trim_end(data, pos, line_end), "invalid_json")
     if was_cut:
         return Slot(pos, len(data), "truncated_input")
     return Slot(pos, group_end or len(data), "invalid_json")
@@ -1375,13 +1375,17 @@ def one_row_per_key(rows):
 
 
 def supersedes(later, earlier):
-    """Newer update, else newer completion, else the more final state, else the later in the input."""
-    for column in ("updated_at", "completed_at"):
-        new, old = later[column], earlier[column]
-        if new is not None and old is not None and new != old:
-            return new > old
-    new, old = (row["state"] in ("succeeded", "failed") for row in (later, earlier))
-    return new >= old
+    """Newer update, else newer completion, else the more final state, else the later in the input.
+
+    An absent time is older than any: compared pair by pair only where both are there, three rows could each beat the
+    next one in a circle, and the answer would depend on how dumps are split into runs.
+    """
+    return finality(later) >= finality(earlier)
+
+
+def finality(row):
+    times = [(row[column] is not None, row[column] or 0) for column in ("updated_at", "completed_at")]
+    return (*times, row["state"] in ("succeeded", "failed"))
 
 
 # --------------------------------------------------------------------------------------------------

@@ -1093,8 +1093,9 @@ class OneKeyOneRow(Case):
     def test_same_update_is_decided_by_order(self):
         self.winner(1, text(PAYDATA, bookingText="x"), text(PAYDATA))
 
-    def test_update_on_one_side_only_does_not_count(self):
-        self.winner(1, text(PAYDATA), text(PAYDATA, lastModifiedAt=None))
+    def test_an_absent_update_is_older_than_any(self):
+        self.winner(0, text(PAYDATA), text(PAYDATA, lastModifiedAt=None))
+        self.winner(1, text(PAYDATA, lastModifiedAt=None), text(PAYDATA))
 
     def test_greatest_completion(self):
         late = text(TWOCLOUD, completed="2016-01-01T00:00:00Z", status="pending")
