@@ -12,7 +12,7 @@ use crate::load::loader::Batch;
 use crate::load::partition::{PartitionKey, Partitioning};
 use crate::load::quarantine::{Raw, Rejected};
 use crate::model::columns::{Placed, fill};
-use crate::model::counts::SourceCounts;
+use crate::model::counts::{RowFacts, SourceCounts};
 use crate::model::json::{Reader, Type};
 use crate::model::reject::{Reason, Reject};
 use crate::model::transaction::Transaction;
@@ -152,7 +152,7 @@ impl<'a> Worker<'a> {
         let Mapped { row, notes } = source.map(record, self.rules.settings[number])?;
         let at = self.chunk.base + start as u64;
         let counts = &mut self.out.counts[number];
-        counts.row(&row);
+        counts.row(&RowFacts::from(&row));
         for (noticed, name) in [
             (notes.noise_repaired, "float_noise_repaired"),
             (notes.fee_negated, "fee_negated"),

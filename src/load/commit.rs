@@ -117,17 +117,26 @@ impl Staging {
         self.directory.join("standard-input")
     }
 
+    /// Where rows and keys go that do not fit in memory.
+    #[must_use]
+    pub fn spill(&self) -> PathBuf {
+        self.directory.join("spill")
+    }
+
     /// Empties the snapshot, to build it again.
     ///
     /// # Errors
     /// When something can't be removed.
     pub fn restart(&self) -> Result<()> {
         remove_tree(&self.snapshot())?;
+        remove_tree(&self.spill())?;
         self.create_snapshot()
     }
 
     fn create_snapshot(&self) -> Result<()> {
-        fs::create_dir(self.snapshot()).with_context(|| format!("can't create {}", shown(&self.snapshot())))?;
+        for directory in [self.snapshot(), self.spill()] {
+            fs::create_dir(&directory).with_context(|| format!("can't create {}", shown(&directory)))?;
+        }
         // The quarantine holds what nobody has checked: for its owner alone.
         DirBuilder::new()
             .mode(0o700)

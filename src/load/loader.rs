@@ -3,7 +3,8 @@
 //! A window is a stretch of the input that is cut by content alone. What a window holds for one partition is encoded in
 //! one go, so the bytes written depend on windows but not on chunks or threads. Open row groups keep encoded columns in
 //! memory; when they grow over the budget, the largest are closed. A partition that is still small keeps its rows as
-//! they are, for encoders cost memory of their own.
+//! they are, for encoders cost memory of their own; when such rows take too much memory, they wait on disk, and their
+//! partitions are encoded at the end.
 //!
 //! Rows that another row of the same key replaces are known only at the end, so files that hold such rows are written
 //! again without them.
@@ -11,22 +12,33 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, new_null_array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, new_empty_array, new_null_array};
 use arrow::compute::{concat, filter_record_batch};
+use arrow::datatypes::{Decimal128Type, Field};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 
-use super::keys::{KeyEntry, Keys, RowPlace};
+use super::keys::{KeyEntry, Keys, Loser, RowPlace};
 use super::parquet_file::{
     Codec, DataFile, MAX_FILE_BYTES, MAX_GROUP_BYTES, MAX_GROUP_ROWS, OpenFile, OpenGroup, Setup,
 };
 use super::partition::{PartitionKey, Partitioning};
+use super::spill::{Run, RunWriter};
 use crate::model::columns::ColumnValues;
+use crate::model::counts::{RowFacts, SourceCounts};
+use crate::model::money::{Amount, Currency, Money};
+use crate::model::transaction::Amounts;
+use crate::model::vocabulary::{AmountCheck, Classification, State};
 
 /// From this many rows on a partition gets encoders of its own.
 const ENCODE_ROWS: usize = 1024;
+/// What the encoders of one row group take in memory, at least; it bounds how many are open.
+const GROUP_MEMORY: usize = 512 << 10;
+/// How many partitions are finished at once.
+const FINISH_AT_ONCE: usize = 64;
 
 /// Rows of one stretch of the input, ordered by partition.
 #[derive(Debug, Default)]
@@ -52,7 +64,9 @@ pub struct LoaderSettings {
     pub codec: Codec,
     /// Whether `transaction_id` gets a bloom filter.
     pub bloom_filter: bool,
-    /// Bytes that open row groups may use.
+    /// A directory for what does not fit in memory.
+    pub spill_directory: PathBuf,
+    /// Bytes that open row groups may use; rows that wait, and keys, may use half as much each.
     pub encoder_memory: usize,
     /// Whether rows of one key are all kept.
     pub keep_duplicates: bool,
@@ -63,17 +77,37 @@ pub struct LoaderSettings {
 pub struct Loaded {
     /// The data files, by partition directory and number.
     pub files: Vec<DataFile>,
-    /// Rows that another one replaced.
-    pub dropped: Vec<Dropped>,
+    /// Rows that others replaced.
+    pub dropped: Dropped,
 }
 
-/// A row that was dropped because another one of its key stays.
-#[derive(Debug)]
+/// Rows that were dropped because another one of their key stays.
+#[derive(Debug, Default)]
 pub struct Dropped {
-    /// Whether the record was the same, byte by byte.
-    pub identical: bool,
-    /// All its columns, one row.
-    pub row: RecordBatch,
+    /// Counts by source.
+    pub sources: BTreeMap<String, SourceCounts>,
+    /// How many by dump.
+    pub dumps: BTreeMap<String, u64>,
+}
+
+impl Dropped {
+    fn add(&mut self, other: Self) {
+        for (source, counts) in other.sources {
+            *self.sources.entry(source).or_default() += counts;
+        }
+        for (dump, count) in other.dumps {
+            *self.dumps.entry(dump).or_default() += count;
+        }
+    }
+
+    /// Counts the row at `at`, read back.
+    fn row(&mut self, rows: &RowReader<'_>, at: usize, identical: bool) -> Result<()> {
+        let counts = self.sources.entry(rows.text("source", at)?.to_owned()).or_default();
+        counts.row(&rows.facts(at)?);
+        *(if identical { &mut counts.identical } else { &mut counts.differing }) += 1;
+        *self.dumps.entry(rows.text("source_file", at)?.to_owned()).or_default() += 1;
+        Ok(())
+    }
 }
 
 /// Writes the rows of a run.
@@ -85,6 +119,7 @@ pub struct Loader {
     writers: Vec<PartitionWriter>,
     keys: Keys,
     sequence: u64,
+    runs: Vec<Run>,
 }
 
 impl Loader {
@@ -94,8 +129,9 @@ impl Loader {
     /// When the Parquet schema can't be made.
     pub fn new(settings: LoaderSettings) -> Result<Self> {
         let setup = Setup::new(settings.codec, settings.bloom_filter)?;
-        let (partitions, writers) = (BTreeMap::new(), Vec::new());
-        Ok(Self { setup, settings, partitions, writers, keys: Keys::default(), sequence: 0 })
+        let keys = Keys::new(settings.spill_directory.join("keys"), settings.encoder_memory / 2);
+        let (partitions, writers, runs) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Ok(Self { setup, settings, partitions, writers, keys, sequence: 0, runs })
     }
 
     /// Takes the rows of a window, in input order.
@@ -108,9 +144,20 @@ impl Loader {
             self.sort_out(batch, &mut slices);
         }
         let setup = &self.setup;
+        let mut may_open = (self.settings.encoder_memory / GROUP_MEMORY)
+            .saturating_sub(self.writers.iter().filter(|writer| writer.group.is_some()).count());
+        for (writer, slices) in self.writers.iter_mut().zip(&slices) {
+            let rows = slices.iter().map(|slice| slice.rows).sum();
+            if writer.wants_encoders(rows) && may_open > 0 {
+                writer.group = Some(setup.open_group()?);
+                may_open -= 1;
+            }
+        }
         let work = self.writers.par_iter_mut().zip(slices).filter(|(_, slices)| !slices.is_empty());
         work.try_for_each(|(writer, slices)| writer.take(setup, &slices))?;
-        self.relieve()
+        self.keys.relieve()?;
+        self.relieve()?;
+        self.spill()
     }
 
     /// Finds the partition of every row and notes the keys.
@@ -122,10 +169,11 @@ impl Loader {
             if !self.settings.keep_duplicates {
                 for (entry, row) in batch.keys[start..start + rows].iter().zip(writer.rows..) {
                     let sequence = self.sequence + entry.sequence;
-                    self.keys.push(KeyEntry { sequence, ..*entry }, RowPlace { partition: number, row });
+                    let partition = u32::try_from(number).expect("fewer than 4 billion partitions");
+                    self.keys.push(&KeyEntry { sequence, ..*entry }, RowPlace { partition, row });
                 }
             }
-            writer.rows += rows as u64;
+            writer.rows += u32::try_from(rows).expect("a batch is small");
             slices.resize_with(self.writers.len(), Vec::new);
             slices[number].push(Slice { columns: &batch.columns, start, rows });
             start += rows;
@@ -161,30 +209,61 @@ impl Loader {
         Ok(())
     }
 
+    /// Writes rows that wait to disk when they take too much memory.
+    fn spill(&mut self) -> Result<()> {
+        let waiting: usize = self.writers.iter().map(|writer| writer.waiting_bytes).sum();
+        if waiting <= self.settings.encoder_memory / 2 {
+            return Ok(());
+        }
+        let path = self.settings.spill_directory.join(format!("rows-{}", self.runs.len()));
+        let mut run = RunWriter::create(&path, self.setup.arrow_schema())?;
+        for &number in self.partitions.values() {
+            let writer = &mut self.writers[number];
+            if !writer.waiting.is_empty() {
+                run.push(u32::try_from(number).expect("as above"), writer.take_waiting(&self.setup)?)?;
+                writer.spilled = true;
+            }
+        }
+        self.runs.push(run.finish(&path)?);
+        Ok(())
+    }
+
     /// Writes what is left, drops the rows that others replace, and ends the files with `facts` in their footers;
     /// `name` is how the files are called, a number comes behind it.
     ///
     /// # Errors
     /// When a file can't be written.
     pub fn finish(self, facts: &[(&str, String)], name: &str) -> Result<Loaded> {
-        let Self { setup, mut writers, partitions, keys, .. } = self;
-        let losers = keys.losers();
-        writers.par_iter_mut().try_for_each(|writer| writer.flush(&setup))?;
-        let by_path: Vec<usize> = partitions.into_values().collect();
-        let mut numbered: Vec<Option<PartitionWriter>> = writers.into_iter().map(Some).collect();
-        let in_order: Vec<(usize, PartitionWriter)> =
-            by_path.into_iter().map(|number| (number, numbered[number].take().expect("each is taken once"))).collect();
-        let finished: Vec<(Vec<DataFile>, Vec<Dropped>)> = in_order
-            .into_par_iter()
-            .map(|(number, writer)| writer.finish(&setup, facts, name, losers.rows.get(&number)))
-            .collect::<Result<_>>()?;
+        let Self { setup, writers, partitions, keys, mut runs, .. } = self;
+        let losers = keys.losers()?;
+        let mut writers: Vec<Option<PartitionWriter>> = writers.into_iter().map(Some).collect();
+        let in_order: Vec<usize> = partitions.into_values().collect();
         let mut loaded = Loaded::default();
-        for (files, dropped) in finished {
-            loaded.files.extend(files);
-            loaded.dropped.extend(dropped);
+        for some in in_order.chunks(FINISH_AT_ONCE) {
+            let mut work = Vec::with_capacity(some.len());
+            for &number in some {
+                let mut writer = writers[number].take().expect("each is taken once");
+                let partition = u32::try_from(number).expect("as above");
+                if writer.spilled {
+                    writer.fetch(partition, &mut runs)?;
+                }
+                work.push((writer, losers_of(&losers, partition)));
+            }
+            let finish = |(writer, losers): (PartitionWriter, &[Loser])| writer.finish(&setup, facts, name, losers);
+            for (files, dropped) in work.into_par_iter().map(finish).collect::<Result<Vec<_>>>()? {
+                loaded.files.extend(files);
+                loaded.dropped.add(dropped);
+            }
         }
         Ok(loaded)
     }
+}
+
+/// The part of the sorted losers that is in a partition.
+fn losers_of(losers: &[Loser], partition: u32) -> &[Loser] {
+    let start = losers.partition_point(|loser| loser.place.partition < partition);
+    let end = losers.partition_point(|loser| loser.place.partition <= partition);
+    &losers[start..end]
 }
 
 /// Consecutive rows of a batch.
@@ -201,10 +280,13 @@ struct PartitionWriter {
     directory: PathBuf,
     /// Rows that are not encoded yet.
     waiting: Vec<OwnedSlice>,
+    waiting_bytes: usize,
+    /// Whether rows that come before those that wait are on disk.
+    spilled: bool,
     group: Option<OpenGroup>,
     files: Vec<OpenFile>,
     /// Rows so far, for the places of keys.
-    rows: u64,
+    rows: u32,
 }
 
 /// Rows that wait to be encoded.
@@ -214,28 +296,76 @@ struct OwnedSlice {
     rows: usize,
 }
 
+impl OwnedSlice {
+    fn of(batch: &RecordBatch) -> Self {
+        Self { columns: batch.columns().iter().cloned().map(Some).collect(), rows: batch.num_rows() }
+    }
+
+    fn all(&self) -> Slice<'_> {
+        Slice { columns: &self.columns, start: 0, rows: self.rows }
+    }
+}
+
 impl PartitionWriter {
     fn new(directory: PathBuf) -> Self {
-        Self { directory, waiting: Vec::new(), group: None, files: Vec::new(), rows: 0 }
+        let (waiting, files) = (Vec::new(), Vec::new());
+        Self { directory, waiting, waiting_bytes: 0, spilled: false, group: None, files, rows: 0 }
     }
 
     fn memory(&self) -> usize {
         self.group.as_ref().map_or(0, OpenGroup::memory)
     }
 
+    fn waiting_rows(&self) -> usize {
+        self.waiting.iter().map(|slice| slice.rows).sum()
+    }
+
+    /// Whether the partition is large enough for encoders with `new` rows more.
+    fn wants_encoders(&self, new: usize) -> bool {
+        self.group.is_none() && !self.spilled && self.waiting_rows() + new >= ENCODE_ROWS
+    }
+
     /// Takes a window's rows: to the encoders, or to those that wait.
     fn take(&mut self, setup: &Setup, slices: &[Slice<'_>]) -> Result<()> {
-        let new: usize = slices.iter().map(|slice| slice.rows).sum();
-        let waiting: usize = self.waiting.iter().map(|slice| slice.rows).sum();
-        if self.group.is_none() && waiting + new < ENCODE_ROWS {
-            let columns = (0..setup.arrow_schema().fields().len()).map(|number| gather(setup, slices, number));
-            self.waiting.push(OwnedSlice { columns: columns.collect::<Result<_>>()?, rows: new });
+        if self.group.is_none() {
+            let columns = 0..setup.arrow_schema().fields().len();
+            let columns = columns.map(|number| copy(gather(setup, slices, number)?)).collect::<Result<Vec<_>>>()?;
+            let bytes = columns.iter().flatten().map(Array::get_array_memory_size).sum::<usize>();
+            self.waiting_bytes += bytes + columns.len() * size_of::<ColumnValues>();
+            let rows = slices.iter().map(|slice| slice.rows).sum();
+            self.waiting.push(OwnedSlice { columns, rows });
             return Ok(());
         }
         let waiting = std::mem::take(&mut self.waiting);
-        let owned = waiting.iter().map(|owned| Slice { columns: &owned.columns, start: 0, rows: owned.rows });
-        let all: Vec<Slice<'_>> = owned.chain(slices.iter().copied()).collect();
+        self.waiting_bytes = 0;
+        let all: Vec<Slice<'_>> = waiting.iter().map(OwnedSlice::all).chain(slices.iter().copied()).collect();
         self.encode(setup, &all)
+    }
+
+    /// The rows that wait, as one batch; none wait then.
+    fn take_waiting(&mut self, setup: &Setup) -> Result<RecordBatch> {
+        let waiting = std::mem::take(&mut self.waiting);
+        self.waiting_bytes = 0;
+        let slices: Vec<Slice<'_>> = waiting.iter().map(OwnedSlice::all).collect();
+        let rows = waiting.iter().map(|owned| owned.rows).sum();
+        let column = |(number, field): (usize, &Arc<Field>)| -> Result<ArrayRef> {
+            let values = gather(setup, &slices, number)?;
+            Ok(values.unwrap_or_else(|| new_null_array(field.data_type(), rows)))
+        };
+        let schema = setup.arrow_schema();
+        let columns = schema.fields().iter().enumerate().map(column).collect::<Result<Vec<_>>>()?;
+        Ok(RecordBatch::try_new(schema.clone(), columns)?)
+    }
+
+    /// Fetches the partition's rows from disk; they come before those that wait.
+    fn fetch(&mut self, partition: u32, runs: &mut [Run]) -> Result<()> {
+        let mut fetched = Vec::new();
+        for run in runs {
+            fetched.extend(run.take(partition)?.iter().map(OwnedSlice::of));
+        }
+        fetched.append(&mut self.waiting);
+        self.waiting = fetched;
+        Ok(())
     }
 
     /// Encodes rows, ending row groups where they are full.
@@ -277,26 +407,26 @@ impl PartitionWriter {
     /// Encodes what waits and ends the row group.
     fn flush(&mut self, setup: &Setup) -> Result<()> {
         let waiting = std::mem::take(&mut self.waiting);
-        let slices: Vec<Slice<'_>> =
-            waiting.iter().map(|owned| Slice { columns: &owned.columns, start: 0, rows: owned.rows }).collect();
+        let slices: Vec<Slice<'_>> = waiting.iter().map(OwnedSlice::all).collect();
         self.encode(setup, &slices)?;
         self.close_group(setup)
     }
 
     fn finish(
-        self,
+        mut self,
         setup: &Setup,
         facts: &[(&str, String)],
         name: &str,
-        losers: Option<&Vec<(u64, bool)>>,
-    ) -> Result<(Vec<DataFile>, Vec<Dropped>)> {
+        losers: &[Loser],
+    ) -> Result<(Vec<DataFile>, Dropped)> {
+        self.flush(setup)?;
         let directory = self.directory;
         let mut files = Vec::with_capacity(self.files.len());
         for file in self.files {
             files.push(file.finish(facts)?);
         }
-        let mut dropped = Vec::new();
-        if let Some(losers) = losers {
+        let mut dropped = Dropped::default();
+        if !losers.is_empty() {
             (files, dropped) = without(setup, &directory, files, facts, losers)?;
         }
         for (number, file) in files.iter_mut().enumerate() {
@@ -341,18 +471,24 @@ fn gather(setup: &Setup, slices: &[Slice<'_>], number: usize) -> Result<ColumnVa
     Ok(Some(concat(&parts)?))
 }
 
+/// The values in memory of their own, so that what they are a part of can go.
+fn copy(values: ColumnValues) -> Result<ColumnValues> {
+    // One array alone would be shared and not copied.
+    values.map(|values| Ok(concat(&[&values, &new_empty_array(values.data_type())])?)).transpose()
+}
+
 /// Writes the rows of `files` again, but for the `losers`.
 fn without(
     setup: &Setup,
     directory: &Path,
     files: Vec<DataFile>,
     facts: &[(&str, String)],
-    losers: &[(u64, bool)],
-) -> Result<(Vec<DataFile>, Vec<Dropped>)> {
+    losers: &[Loser],
+) -> Result<(Vec<DataFile>, Dropped)> {
     let mut writer = PartitionWriter::new(directory.join("rewritten"));
-    let mut dropped = Vec::new();
+    let mut dropped = Dropped::default();
     let mut losers = losers.iter().peekable();
-    let mut first = 0_u64;
+    let mut first = 0;
     for file in files {
         let context = || format!("can't read {} again", file.path.display());
         let input = File::open(&file.path).with_context(context)?;
@@ -360,15 +496,16 @@ fn without(
         for batch in reader {
             let batch = batch.with_context(context)?;
             let mut keep = vec![true; batch.num_rows()];
-            while let Some((row, identical)) = losers.next_if(|(row, _)| *row < first + batch.num_rows() as u64) {
-                let at = usize::try_from(row - first).expect("a row of this batch");
+            let rows = RowReader(&batch);
+            let end = first + batch.num_rows();
+            while let Some(loser) = losers.next_if(|loser| (loser.place.row as usize) < end) {
+                let at = loser.place.row as usize - first;
                 keep[at] = false;
-                dropped.push(Dropped { identical: *identical, row: batch.slice(at, 1) });
+                dropped.row(&rows, at, loser.identical)?;
             }
-            first += batch.num_rows() as u64;
+            first = end;
             let kept = filter_record_batch(&batch, &BooleanArray::from(keep))?;
-            let columns: Vec<ColumnValues> = kept.columns().iter().map(|column| Some(column.clone())).collect();
-            writer.encode(setup, &[Slice { columns: &columns, start: 0, rows: kept.num_rows() }])?;
+            writer.encode(setup, &[OwnedSlice::of(&kept).all()])?;
         }
         fs::remove_file(&file.path).with_context(context)?;
     }
@@ -387,9 +524,44 @@ fn without(
     Ok((rewritten, dropped))
 }
 
-/// The text of a column of a single row.
-#[must_use]
-pub fn text_of<'a>(row: &'a RecordBatch, column: &str) -> Option<&'a str> {
-    let values = row.column_by_name(column)?.as_string_opt::<i32>()?;
-    (!values.is_null(0)).then(|| values.value(0))
+/// Reads values of rows that were written.
+struct RowReader<'b>(&'b RecordBatch);
+
+impl<'b> RowReader<'b> {
+    fn column(&self, name: &str) -> Result<&'b ArrayRef> {
+        self.0.column_by_name(name).with_context(|| format!("the column {name} is missing"))
+    }
+
+    fn optional_text(&self, name: &str, at: usize) -> Result<Option<&'b str>> {
+        let values = self.column(name)?.as_string_opt::<i32>().with_context(|| format!("{name} is no text"))?;
+        Ok((!values.is_null(at)).then(|| values.value(at)))
+    }
+
+    fn text(&self, name: &str, at: usize) -> Result<&'b str> {
+        self.optional_text(name, at)?.with_context(|| format!("{name} is null"))
+    }
+
+    fn money(&self, amount: &str, currency: &str, at: usize) -> Result<Option<Money>> {
+        let values = self.column(amount)?.as_primitive_opt::<Decimal128Type>().context("an amount is no decimal")?;
+        if values.is_null(at) {
+            return Ok(None);
+        }
+        let units = i64::try_from(values.value(at)).ok().and_then(Amount::from_units);
+        let currency = self.optional_text(currency, at)?.and_then(Currency::parse);
+        Ok(Some(Money { amount: units.context("an amount is out of range")?, currency }))
+    }
+
+    fn facts(&self, at: usize) -> Result<RowFacts> {
+        let unknown = "a word that is not in the schema";
+        Ok(RowFacts {
+            state: State::parse(self.text("state", at)?).context(unknown)?,
+            classification: Classification::parse(self.text("classification", at)?).context(unknown)?,
+            amounts: Amounts {
+                gross: self.money("gross_amount", "currency", at)?,
+                net: self.money("net_amount", "net_currency", at)?,
+                fee: self.money("fee_amount", "fee_currency", at)?,
+                check: AmountCheck::parse(self.text("amount_check", at)?).context(unknown)?,
+            },
+        })
+    }
 }

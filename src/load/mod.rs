@@ -9,3 +9,4 @@ pub mod manifest;
 pub mod parquet_file;
 pub mod partition;
 pub mod quarantine;
+mod spill;

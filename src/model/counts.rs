@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
-use super::money::{Amount, Currency};
-use super::transaction::Transaction;
+use super::money::{Currency, Money};
+use super::transaction::{Amounts, Transaction};
 use super::vocabulary::{Classification, State};
 
 /// Where something was seen first: the dump's number and the offset of the record.
@@ -62,20 +62,19 @@ pub struct SourceCounts {
 
 impl SourceCounts {
     /// Counts a row.
-    pub fn row(&mut self, row: &Transaction<'_>) {
+    pub fn row(&mut self, row: &RowFacts) {
         self.rows += 1;
         *self.states.entry(row.state).or_default() += 1;
         *self.classifications.entry(row.classification).or_default() += 1;
         self.totals.entry(row.amounts.first().and_then(|money| money.currency)).or_default().rows += 1;
-        let amounts = &row.amounts;
-        let mut add = |money: Option<super::money::Money>, place: fn(&mut Totals) -> &mut i128| {
+        let mut add = |money: Option<Money>, place: fn(&mut Totals) -> &mut i128| {
             if let Some(money) = money {
                 *place(self.totals.entry(money.currency).or_default()) += i128::from(money.amount.units());
             }
         };
-        add(amounts.gross, |totals| &mut totals.gross);
-        add(amounts.fee, |totals| &mut totals.fee);
-        add(amounts.net, |totals| &mut totals.net);
+        add(row.amounts.gross, |totals| &mut totals.gross);
+        add(row.amounts.fee, |totals| &mut totals.fee);
+        add(row.amounts.net, |totals| &mut totals.net);
     }
 
     /// Counts something noticed.
@@ -95,35 +94,39 @@ impl SourceCounts {
         }
     }
 
-    /// Takes a row out again that another one replaced.
-    pub fn remove(&mut self, row: &Removed) {
-        self.rows -= 1;
-        take_one(&mut self.states, &row.state);
-        take_one(&mut self.classifications, &row.classification);
-        let [gross, net, fee] = row.amounts;
-        let first = [gross, net, fee].into_iter().flatten().next().and_then(|(_, currency)| currency);
-        self.totals.entry(first).or_default().rows -= 1;
-        let mut take = |amount: Option<(Amount, Option<Currency>)>, place: fn(&mut Totals) -> &mut i128| {
-            if let Some((amount, currency)) = amount {
-                *place(self.totals.entry(currency).or_default()) -= i128::from(amount.units());
-            }
-        };
-        take(gross, |totals| &mut totals.gross);
-        take(fee, |totals| &mut totals.fee);
-        take(net, |totals| &mut totals.net);
+    /// Takes rows out again that others replaced.
+    pub fn take_out(&mut self, rows: &Self) {
+        self.rows -= rows.rows;
+        self.identical += rows.identical;
+        self.differing += rows.differing;
+        take_out(&mut self.states, &rows.states);
+        take_out(&mut self.classifications, &rows.classifications);
+        for (currency, taken) in &rows.totals {
+            let totals = self.totals.entry(*currency).or_default();
+            totals.rows -= taken.rows;
+            totals.gross -= taken.gross;
+            totals.fee -= taken.fee;
+            totals.net -= taken.net;
+        }
         self.totals.retain(|_, totals| *totals != Totals::default());
     }
 }
 
-/// What must be known of a row to take it out of the counts.
+/// What is counted of a row.
 #[derive(Clone, Copy, Debug)]
-pub struct Removed {
+pub struct RowFacts {
     /// Its state.
     pub state: State,
     /// Its classification.
     pub classification: Classification,
-    /// Gross, net and fee with their currencies.
-    pub amounts: [Option<(Amount, Option<Currency>)>; 3],
+    /// Its amounts.
+    pub amounts: Amounts,
+}
+
+impl From<&Transaction<'_>> for RowFacts {
+    fn from(row: &Transaction<'_>) -> Self {
+        Self { state: row.state, classification: row.classification, amounts: row.amounts }
+    }
 }
 
 impl AddAssign for SourceCounts {
@@ -161,11 +164,9 @@ pub fn add_cases<K: Ord>(all: &mut BTreeMap<K, Cases>, name: K, more: Cases) {
     cases.first = cases.first.min(more.first);
 }
 
-fn take_one<K: Ord + Copy>(counts: &mut BTreeMap<K, u64>, key: &K) {
-    if let Some(count) = counts.get_mut(key) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(key);
-        }
+fn take_out<K: Ord + Copy>(counts: &mut BTreeMap<K, u64>, taken: &BTreeMap<K, u64>) {
+    for (key, count) in taken {
+        *counts.entry(*key).or_default() -= count;
     }
+    counts.retain(|_, count| *count > 0);
 }

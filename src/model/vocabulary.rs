@@ -20,6 +20,15 @@ macro_rules! words {
                     $(Self::$variant => $word,)+
                 }
             }
+
+            /// The variant that `word` stands for.
+            #[must_use]
+            pub fn parse(word: &str) -> Option<Self> {
+                match word {
+                    $($word => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
         }
     };
 }

@@ -19,15 +19,13 @@ use crate::config::{Config, Mode};
 use crate::extract::chunks::{Chunk, Item, Shapes};
 use crate::extract::discover::{Discovered, Dump, STANDARD_INPUT, discover};
 use crate::load::commit::{self, Existing, Staging, existing, write_durable};
-use crate::load::loader::{Batch, Loaded, Loader, LoaderSettings, text_of};
+use crate::load::loader::{Batch, Dropped, Loaded, Loader, LoaderSettings};
 use crate::load::manifest::{self, DumpFacts, FileFacts, Manifest};
 use crate::load::quarantine::{self, QuarantineWriter, Rejected};
 use crate::model::columns;
-use crate::model::counts::{Cases, Removed, SourceCounts, add_cases};
-use crate::model::money::{Amount, Currency};
+use crate::model::counts::{Cases, SourceCounts, add_cases};
 use crate::model::paths::shown;
 use crate::model::reject::Reason;
-use crate::model::vocabulary::{Classification, State};
 use crate::normalize::{Normalized, Origin, Rules, normalize};
 use crate::report::{Report, RunFacts};
 use crate::sources::{self, Told};
@@ -239,6 +237,7 @@ impl<'a> Attempt<'a> {
         let mut feed = Feed::new(self.config, shapes, &self.found.dumps, self.refused);
         let mut loader = Loader::new(LoaderSettings {
             directory: self.staging.snapshot(),
+            spill_directory: self.staging.spill(),
             partitioning: self.config.partitioning.clone(),
             codec: self.config.codec,
             bloom_filter: self.config.bloom_filter,
@@ -382,7 +381,7 @@ impl<'a> Attempt<'a> {
         ];
         let written = loader.finish(&facts, &format!("part-{}", &run_id[..16]))?;
         self.interrupted()?;
-        self.drop_counts(&written)?;
+        self.drop_counts(&written.dropped)?;
         let files = self.file_facts(&written)?;
         self.totals.check(&files).context("the numbers of this run do not add up, so nothing is published")?;
         self.quarantine.finish().context("can't write the quarantine")?;
@@ -426,23 +425,16 @@ impl<'a> Attempt<'a> {
     }
 
     /// Takes the rows that others replaced out of the counts.
-    fn drop_counts(&mut self, loaded: &Loaded) -> Result<()> {
-        for dropped in &loaded.dropped {
-            let text = |column| text_of(&dropped.row, column).context("a column is missing");
-            let source = text("source")?;
+    fn drop_counts(&mut self, dropped: &Dropped) -> Result<()> {
+        for (source, counts) in &dropped.sources {
             let number = sources::ALL.iter().position(|known| known.name() == source).context("an unknown source")?;
-            let counts = &mut self.totals.sources[number];
-            counts.remove(&removed(&dropped.row)?);
-            let file = text("source_file")?;
-            let dump = self.totals.dumps.iter_mut().find(|dump| dump.path == file).context("an unknown dump")?;
-            dump.duplicates += 1;
-            if dropped.identical {
-                self.totals.identical += 1;
-                counts.identical += 1;
-            } else {
-                self.totals.differing += 1;
-                counts.differing += 1;
-            }
+            self.totals.sources[number].take_out(counts);
+            self.totals.identical += counts.identical;
+            self.totals.differing += counts.differing;
+        }
+        for (path, count) in &dropped.dumps {
+            let dump = self.totals.dumps.iter_mut().find(|dump| dump.path == *path).context("an unknown dump")?;
+            dump.duplicates += count;
         }
         Ok(())
     }
@@ -492,36 +484,6 @@ fn told(text: &[u8]) -> Option<usize> {
     let told = Told::of(std::str::from_utf8(text).ok()?).ok()?;
     let source = told.one()?;
     sources::ALL.iter().position(|known| known.name() == source.name())
-}
-
-/// Reads back what must be known to take a row out of the counts.
-fn removed(row: &arrow::array::RecordBatch) -> Result<Removed> {
-    use arrow::array::{Array, AsArray};
-    use arrow::datatypes::Decimal128Type;
-    let amount = |column: &str, currency: &str| -> Result<Option<(Amount, Option<Currency>)>> {
-        let values = row.column_by_name(column).context("a column is missing")?;
-        let values = values.as_primitive_opt::<Decimal128Type>().context("an amount is no decimal")?;
-        if values.is_null(0) {
-            return Ok(None);
-        }
-        let units =
-            i64::try_from(values.value(0)).ok().and_then(Amount::from_units).context("an amount out of range")?;
-        Ok(Some((units, text_of(row, currency).and_then(Currency::parse))))
-    };
-    let word = |column| text_of(row, column).context("a word is missing");
-    let (state, classification) = (word("state")?, word("classification")?);
-    Ok(Removed {
-        state: *State::ALL.iter().find(|known| known.as_str() == state).context("an unknown state")?,
-        classification: *Classification::ALL
-            .iter()
-            .find(|known| known.as_str() == classification)
-            .context("an unknown classification")?,
-        amounts: [
-            amount("gross_amount", "currency")?,
-            amount("net_amount", "net_currency")?,
-            amount("fee_amount", "fee_currency")?,
-        ],
-    })
 }
 
 fn json(value: &impl serde::Serialize) -> Result<Vec<u8>> {
