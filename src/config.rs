@@ -110,19 +110,20 @@ impl Config {
     /// Sizes for reading.
     #[must_use]
     pub fn sizes(&self) -> Sizes {
-        Sizes { read: self.read_bytes, chunk: self.chunk_bytes, block: (self.window_bytes() / 8).max(1 << 20) }
+        Sizes { read: self.read_bytes, chunk: self.chunk_bytes, block: (self.window_bytes() / 32).max(1 << 20) }
     }
 
-    /// Records of this size together are encoded in one go.
+    /// Records of this size together are encoded in one go; their rows take less.
     #[must_use]
     pub fn window_bytes(&self) -> u64 {
-        (self.memory / 10).clamp(4 << 20, 128 << 20)
+        // Arrow's offsets count to 2 GiB.
+        (self.memory / 4).min(1 << 30)
     }
 
-    /// Bytes that open row groups may use.
+    /// Bytes that rows that wait to be encoded may use, and keys likewise.
     #[must_use]
-    pub fn encoder_bytes(&self) -> u64 {
-        self.memory / 4
+    pub fn waiting_bytes(&self) -> u64 {
+        self.memory / 8
     }
 
     /// The settings that shape the output, as text, for the run id.

@@ -1,9 +1,8 @@
 //! Rows of a run, window by window, into the files of their partitions.
 //!
 //! A window is a stretch of the input that is cut by content alone. What a window holds for one partition is encoded in
-//! one go, so the bytes written depend on windows but not on chunks or threads. Open row groups keep encoded columns in
-//! memory; when they grow over the budget, the largest are closed. A partition that is still small keeps its rows as
-//! they are, for encoders cost memory of their own; when such rows take too much memory, they wait on disk, and their
+//! one go as a row group, so the bytes written depend on windows but not on chunks or threads. Of a partition for which a
+//! window holds only a few, rows wait for more; when rows that wait take too much memory they go to disk, and their
 //! partitions are encoded at the end.
 //!
 //! Rows that another row of the same key replaces are known only at the end, so files that hold such rows are written
@@ -23,7 +22,7 @@ use rayon::prelude::*;
 
 use super::keys::{KeyEntry, Keys, Loser, RowPlace};
 use super::parquet_file::{
-    Codec, DataFile, MAX_FILE_BYTES, MAX_GROUP_BYTES, MAX_GROUP_ROWS, OpenFile, OpenGroup, Setup,
+    Codec, DataFile, EncodedGroup, MAX_FILE_BYTES, MAX_GROUP_BYTES, MAX_GROUP_ROWS, OpenFile, Setup,
 };
 use super::partition::{PartitionKey, Partitioning};
 use super::spill::{Run, RunWriter};
@@ -33,12 +32,12 @@ use crate::model::money::{Amount, Currency, Money};
 use crate::model::transaction::Amounts;
 use crate::model::vocabulary::{AmountCheck, Classification, State};
 
-/// From this many rows on a partition gets encoders of its own.
-const ENCODE_ROWS: usize = 1024;
-/// What the encoders of one row group take in memory, at least; it bounds how many are open.
-const GROUP_MEMORY: usize = 512 << 10;
+/// Fewer rows than this wait for more, so that row groups are not too small.
+const LEAST_GROUP_ROWS: usize = 2048;
 /// How many partitions are finished at once.
-const FINISH_AT_ONCE: usize = 64;
+const FINISH_AT_ONCE: usize = 16;
+/// Rows of a partition that are fetched from disk are encoded when they take more memory than this.
+const FETCH_BYTES: usize = 4 << 20;
 
 /// Rows of one stretch of the input, ordered by partition.
 #[derive(Debug, Default)]
@@ -66,8 +65,8 @@ pub struct LoaderSettings {
     pub bloom_filter: bool,
     /// A directory for what does not fit in memory.
     pub spill_directory: PathBuf,
-    /// Bytes that open row groups may use; rows that wait, and keys, may use half as much each.
-    pub encoder_memory: usize,
+    /// Bytes that rows that wait may use, and keys likewise.
+    pub memory: usize,
     /// Whether rows of one key are all kept.
     pub keep_duplicates: bool,
 }
@@ -129,7 +128,7 @@ impl Loader {
     /// When the Parquet schema can't be made.
     pub fn new(settings: LoaderSettings) -> Result<Self> {
         let setup = Setup::new(settings.codec, settings.bloom_filter)?;
-        let keys = Keys::new(settings.spill_directory.join("keys"), settings.encoder_memory / 2);
+        let keys = Keys::new(settings.spill_directory.join("keys"), settings.memory);
         let (partitions, writers, runs) = (BTreeMap::new(), Vec::new(), Vec::new());
         Ok(Self { setup, settings, partitions, writers, keys, sequence: 0, runs })
     }
@@ -144,19 +143,9 @@ impl Loader {
             self.sort_out(batch, &mut slices);
         }
         let setup = &self.setup;
-        let mut may_open = (self.settings.encoder_memory / GROUP_MEMORY)
-            .saturating_sub(self.writers.iter().filter(|writer| writer.group.is_some()).count());
-        for (writer, slices) in self.writers.iter_mut().zip(&slices) {
-            let rows = slices.iter().map(|slice| slice.rows).sum();
-            if writer.wants_encoders(rows) && may_open > 0 {
-                writer.group = Some(setup.open_group()?);
-                may_open -= 1;
-            }
-        }
         let work = self.writers.par_iter_mut().zip(slices).filter(|(_, slices)| !slices.is_empty());
         work.try_for_each(|(writer, slices)| writer.take(setup, &slices))?;
         self.keys.relieve()?;
-        self.relieve()?;
         self.spill()
     }
 
@@ -191,28 +180,10 @@ impl Loader {
         })
     }
 
-    /// Closes the largest row groups until the open ones fit the budget again.
-    fn relieve(&mut self) -> Result<()> {
-        let mut sizes: Vec<(usize, usize)> = self.writers.iter().map(PartitionWriter::memory).zip(0..).collect();
-        let mut total: usize = sizes.iter().map(|size| size.0).sum();
-        if total <= self.settings.encoder_memory {
-            return Ok(());
-        }
-        sizes.sort_unstable_by(|a, b| b.cmp(a));
-        for (size, number) in sizes {
-            if total <= self.settings.encoder_memory / 2 {
-                break;
-            }
-            self.writers[number].close_group(&self.setup)?;
-            total -= size;
-        }
-        Ok(())
-    }
-
     /// Writes rows that wait to disk when they take too much memory.
     fn spill(&mut self) -> Result<()> {
         let waiting: usize = self.writers.iter().map(|writer| writer.waiting_bytes).sum();
-        if waiting <= self.settings.encoder_memory / 2 {
+        if waiting <= self.settings.memory {
             return Ok(());
         }
         let path = self.settings.spill_directory.join(format!("rows-{}", self.runs.len()));
@@ -245,7 +216,7 @@ impl Loader {
                 let mut writer = writers[number].take().expect("each is taken once");
                 let partition = u32::try_from(number).expect("as above");
                 if writer.spilled {
-                    writer.fetch(partition, &mut runs)?;
+                    writer.fetch(&setup, partition, &mut runs)?;
                 }
                 work.push((writer, losers_of(&losers, partition)));
             }
@@ -274,6 +245,17 @@ struct Slice<'b> {
     rows: usize,
 }
 
+impl Slice<'_> {
+    /// Bytes of text in these rows.
+    fn text_bytes(&self, rows: std::ops::Range<usize>) -> usize {
+        let of = |values: &ArrayRef| {
+            let offsets = values.as_string_opt::<i32>()?.value_offsets();
+            usize::try_from(offsets[self.start + rows.end] - offsets[self.start + rows.start]).ok()
+        };
+        self.columns.iter().flatten().filter_map(of).sum()
+    }
+}
+
 /// The files of one partition.
 #[derive(Debug)]
 struct PartitionWriter {
@@ -283,7 +265,6 @@ struct PartitionWriter {
     waiting_bytes: usize,
     /// Whether rows that come before those that wait are on disk.
     spilled: bool,
-    group: Option<OpenGroup>,
     files: Vec<OpenFile>,
     /// Rows so far, for the places of keys.
     rows: u32,
@@ -309,31 +290,19 @@ impl OwnedSlice {
 impl PartitionWriter {
     fn new(directory: PathBuf) -> Self {
         let (waiting, files) = (Vec::new(), Vec::new());
-        Self { directory, waiting, waiting_bytes: 0, spilled: false, group: None, files, rows: 0 }
+        Self { directory, waiting, waiting_bytes: 0, spilled: false, files, rows: 0 }
     }
 
-    fn memory(&self) -> usize {
-        self.group.as_ref().map_or(0, OpenGroup::memory)
-    }
-
-    fn waiting_rows(&self) -> usize {
-        self.waiting.iter().map(|slice| slice.rows).sum()
-    }
-
-    /// Whether the partition is large enough for encoders with `new` rows more.
-    fn wants_encoders(&self, new: usize) -> bool {
-        self.group.is_none() && !self.spilled && self.waiting_rows() + new >= ENCODE_ROWS
-    }
-
-    /// Takes a window's rows: to the encoders, or to those that wait.
+    /// Takes a window's rows: they are encoded, or wait.
     fn take(&mut self, setup: &Setup, slices: &[Slice<'_>]) -> Result<()> {
-        if self.group.is_none() {
+        let new: usize = slices.iter().map(|slice| slice.rows).sum();
+        let waiting: usize = self.waiting.iter().map(|slice| slice.rows).sum();
+        if self.spilled || waiting + new < LEAST_GROUP_ROWS {
             let columns = 0..setup.arrow_schema().fields().len();
             let columns = columns.map(|number| copy(gather(setup, slices, number)?)).collect::<Result<Vec<_>>>()?;
             let bytes = columns.iter().flatten().map(Array::get_array_memory_size).sum::<usize>();
             self.waiting_bytes += bytes + columns.len() * size_of::<ColumnValues>();
-            let rows = slices.iter().map(|slice| slice.rows).sum();
-            self.waiting.push(OwnedSlice { columns, rows });
+            self.waiting.push(OwnedSlice { columns, rows: new });
             return Ok(());
         }
         let waiting = std::mem::take(&mut self.waiting);
@@ -357,39 +326,38 @@ impl PartitionWriter {
         Ok(RecordBatch::try_new(schema.clone(), columns)?)
     }
 
-    /// Fetches the partition's rows from disk; they come before those that wait.
-    fn fetch(&mut self, partition: u32, runs: &mut [Run]) -> Result<()> {
-        let mut fetched = Vec::new();
+    /// Fetches the partition's rows from disk, which come before those that wait; when there are many, they are encoded
+    /// on the way.
+    fn fetch(&mut self, setup: &Setup, partition: u32, runs: &mut [Run]) -> Result<()> {
+        let last = std::mem::take(&mut self.waiting);
         for run in runs {
-            fetched.extend(run.take(partition)?.iter().map(OwnedSlice::of));
+            for (batch, bytes) in run.take(partition)? {
+                self.waiting_bytes += bytes;
+                self.waiting.push(OwnedSlice::of(&batch));
+            }
+            if self.waiting_bytes > FETCH_BYTES {
+                self.flush(setup)?;
+            }
         }
-        fetched.append(&mut self.waiting);
-        self.waiting = fetched;
+        self.waiting.extend(last);
         Ok(())
     }
 
-    /// Encodes rows, ending row groups where they are full.
+    /// Encodes rows as row groups and appends them.
     fn encode(&mut self, setup: &Setup, slices: &[Slice<'_>]) -> Result<()> {
         let mut rest = slices.to_vec();
         while !rest.is_empty() {
-            let group = match &mut self.group {
-                Some(group) => group,
-                none => none.insert(setup.open_group()?),
-            };
-            let (now, later) = split(&rest, MAX_GROUP_ROWS - group.rows());
+            let (now, later) = split(&rest, group_rows(&rest));
             let rows = now.iter().map(|slice| slice.rows).sum();
-            group.push(setup, rows, |number| gather(setup, &now, number))?;
-            if group.rows() >= MAX_GROUP_ROWS || group.encoded_bytes() >= MAX_GROUP_BYTES {
-                self.close_group(setup)?;
-            }
+            let group = setup.encode(rows, |number| gather(setup, &now, number))?;
+            self.append(setup, group)?;
             rest = later;
         }
         Ok(())
     }
 
-    /// Appends the open row group to the partition's last file, or to a new one.
-    fn close_group(&mut self, setup: &Setup) -> Result<()> {
-        let Some(group) = self.group.take() else { return Ok(()) };
+    /// Appends a row group to the partition's last file, or to a new one.
+    fn append(&mut self, setup: &Setup, group: EncodedGroup) -> Result<()> {
         if self.files.last().is_none_or(|file| file.bytes() >= MAX_FILE_BYTES) {
             if self.files.is_empty() {
                 fs::create_dir_all(&self.directory)
@@ -404,12 +372,12 @@ impl PartitionWriter {
         self.directory.join(format!("staged-{number:05}.parquet"))
     }
 
-    /// Encodes what waits and ends the row group.
+    /// Encodes what waits.
     fn flush(&mut self, setup: &Setup) -> Result<()> {
         let waiting = std::mem::take(&mut self.waiting);
+        self.waiting_bytes = 0;
         let slices: Vec<Slice<'_>> = waiting.iter().map(OwnedSlice::all).collect();
-        self.encode(setup, &slices)?;
-        self.close_group(setup)
+        self.encode(setup, &slices)
     }
 
     fn finish(
@@ -436,6 +404,24 @@ impl PartitionWriter {
         }
         Ok((files, dropped))
     }
+}
+
+/// How many of the first rows make a row group: at most [`MAX_GROUP_ROWS`], of at most [`MAX_GROUP_BYTES`], at least one.
+///
+/// Rows are counted one by one, so that it does not matter how they are cut into slices.
+fn group_rows(slices: &[Slice<'_>]) -> usize {
+    let rows: usize = slices.iter().map(|slice| slice.rows).sum();
+    if slices.iter().map(|slice| slice.text_bytes(0..slice.rows)).sum::<usize>() < MAX_GROUP_BYTES / 2 {
+        return rows.min(MAX_GROUP_ROWS);
+    }
+    let mut bytes = 0;
+    let sizes = slices.iter().flat_map(|slice| (0..slice.rows).map(|row| slice.text_bytes(row..row + 1)));
+    let fits = |size: usize| {
+        // A row's numbers take up to this much.
+        bytes += size + 128;
+        bytes <= MAX_GROUP_BYTES
+    };
+    sizes.map(fits).take_while(|fits| *fits).count().clamp(1, MAX_GROUP_ROWS)
 }
 
 /// The first `rows` rows, and the others.
@@ -505,11 +491,11 @@ fn without(
             }
             first = end;
             let kept = filter_record_batch(&batch, &BooleanArray::from(keep))?;
-            writer.encode(setup, &[OwnedSlice::of(&kept).all()])?;
+            writer.take(setup, &[OwnedSlice::of(&kept).all()])?;
         }
         fs::remove_file(&file.path).with_context(context)?;
     }
-    writer.close_group(setup)?;
+    writer.flush(setup)?;
     let mut rewritten = Vec::new();
     for (number, file) in writer.files.into_iter().enumerate() {
         let mut file = file.finish(facts)?;

@@ -1,7 +1,8 @@
 //! One Parquet file: how its columns are encoded, and how row groups are built and appended.
 //!
-//! Encoding is apart from writing: an [`OpenGroup`] only fills memory, so that many columns of many partitions are
-//! encoded at once. A file's footer is written last, when the run id is known; between row groups no file stays open.
+//! Encoding is apart from writing: an [`EncodedGroup`] is memory alone, so that many columns of many partitions are encoded
+//! at once. A row group is encoded in one go, as encoders and their compression cost too much memory to stay open. A
+//! file's footer is written last, when the run id is known; between row groups no file stays open.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -12,7 +13,7 @@ use anyhow::{Context, Result};
 use arrow::array::{ArrayRef, new_null_array};
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr, WriterVersion};
@@ -24,8 +25,8 @@ use crate::model::columns::{self, COLUMNS, Kind, Values};
 
 /// Most rows of a row group.
 pub const MAX_GROUP_ROWS: usize = 1 << 20;
-/// A row group ends when its encoded size passes this, so that it stays well below 128 MiB.
-pub const MAX_GROUP_BYTES: usize = 64 << 20;
+/// Most bytes of values in a row group, but for a single larger row: below 128 MiB with what Parquet adds.
+pub const MAX_GROUP_BYTES: usize = 120 << 20;
 /// A file ends when its size passes this.
 pub const MAX_FILE_BYTES: u64 = 256 << 20;
 
@@ -84,12 +85,26 @@ impl Setup {
         &self.arrow_schema
     }
 
-    /// Begins a row group.
+    /// Encodes a row group of `rows` rows; `values` gives each column's, `None` for nothing but nulls.
     ///
     /// # Errors
-    /// When the encoders can't be made, which would be a mistake of ours.
-    pub fn open_group(&self) -> Result<OpenGroup> {
-        Ok(OpenGroup { columns: self.factory.create_column_writers(0)?, rows: 0 })
+    /// When a column can't be encoded.
+    pub fn encode(
+        &self,
+        rows: usize,
+        values: impl Fn(usize) -> Result<Option<ArrayRef>> + Sync,
+    ) -> Result<EncodedGroup> {
+        let encode = |(number, mut writer): (usize, ArrowColumnWriter)| -> Result<ArrowColumnChunk> {
+            let field = self.arrow_schema.field(number);
+            let values = values(number)?.unwrap_or_else(|| new_null_array(field.data_type(), rows));
+            for leaf in compute_leaves(field, &values)? {
+                writer.write(&leaf)?;
+            }
+            Ok(writer.close()?)
+        };
+        let writers = self.factory.create_column_writers(0)?;
+        let columns = writers.into_par_iter().enumerate().map(encode).collect::<Result<_>>()?;
+        Ok(EncodedGroup { columns, rows })
     }
 }
 
@@ -118,58 +133,11 @@ fn properties(codec: Codec, bloom_filter: bool) -> WriterProperties {
     builder.build()
 }
 
-/// A row group under way: encoded columns in memory.
-pub struct OpenGroup {
-    columns: Vec<ArrowColumnWriter>,
+/// A row group in memory.
+#[derive(Debug)]
+pub struct EncodedGroup {
+    columns: Vec<ArrowColumnChunk>,
     rows: usize,
-}
-
-impl std::fmt::Debug for OpenGroup {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OpenGroup").field("rows", &self.rows).finish_non_exhaustive()
-    }
-}
-
-impl OpenGroup {
-    /// Rows so far.
-    #[must_use]
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// Memory in use.
-    #[must_use]
-    pub fn memory(&self) -> usize {
-        self.columns.iter().map(ArrowColumnWriter::memory_size).sum()
-    }
-
-    /// The size it would have in a file.
-    #[must_use]
-    pub fn encoded_bytes(&self) -> usize {
-        self.columns.iter().map(ArrowColumnWriter::get_estimated_total_bytes).sum()
-    }
-
-    /// Encodes `rows` rows; `values` gives each column's, `None` for nothing but nulls.
-    ///
-    /// # Errors
-    /// When a column can't be encoded.
-    pub fn push(
-        &mut self,
-        setup: &Setup,
-        rows: usize,
-        values: impl Fn(usize) -> Result<Option<ArrayRef>> + Sync,
-    ) -> Result<()> {
-        self.columns.par_iter_mut().enumerate().try_for_each(|(number, writer)| -> Result<()> {
-            let field = setup.arrow_schema.field(number);
-            let values = values(number)?.unwrap_or_else(|| new_null_array(field.data_type(), rows));
-            for leaf in compute_leaves(field, &values)? {
-                writer.write(&leaf)?;
-            }
-            Ok(())
-        })?;
-        self.rows += rows;
-        Ok(())
-    }
 }
 
 /// A data file that is not ended yet.
@@ -222,13 +190,12 @@ impl OpenFile {
     ///
     /// # Errors
     /// When it can't be encoded or written.
-    pub fn append(&mut self, group: OpenGroup) -> Result<()> {
+    pub fn append(&mut self, group: EncodedGroup) -> Result<()> {
         self.rows += group.rows as u64;
         let context = |path: &Path| format!("can't write {}", path.display());
         let path = self.writer.inner().path.clone();
-        let columns = group.columns.into_par_iter().map(ArrowColumnWriter::close).collect::<Result<Vec<_>, _>>()?;
         let mut row_group = self.writer.next_row_group().with_context(|| context(&path))?;
-        for column in columns {
+        for column in group.columns {
             column.append_to_row_group(&mut row_group).with_context(|| context(&path))?;
         }
         row_group.close().with_context(|| context(&path))?;

@@ -73,8 +73,9 @@ impl std::fmt::Debug for Run {
 }
 
 impl Run {
-    /// The rows of a partition, if the run has any; partitions must be asked for in the run's order.
-    pub(super) fn take(&mut self, partition: u32) -> Result<Vec<RecordBatch>> {
+    /// The rows of a partition, if the run has any, with their share of the memory of the batch they are in; partitions
+    /// must be asked for in the run's order.
+    pub(super) fn take(&mut self, partition: u32) -> Result<Vec<(RecordBatch, usize)>> {
         let Some((_, mut rows)) = self.index.pop_front_if(|entry| entry.0 == partition) else { return Ok(Vec::new()) };
         let mut taken = Vec::new();
         while rows > 0 {
@@ -86,7 +87,8 @@ impl Run {
                 }
             };
             let count = rows.min(batch.num_rows() - self.at);
-            taken.push(batch.slice(self.at, count));
+            let share = batch.get_array_memory_size() * count / batch.num_rows();
+            taken.push((batch.slice(self.at, count), share));
             self.at += count;
             rows -= count;
             self.batch = Some(batch);

@@ -1,8 +1,8 @@
 //! The run: reads ‖ normalizes ‖ writes. Order, memory and threads live here.
 //!
-//! A wave is what is read at once; while it is read, the one before is normalized and a window of rows is written. A
-//! window ends where the content says, so the bytes written depend neither on waves nor on threads. Whatever is counted
-//! is counted where it happens and must add up before anything is published: see [`Totals::check`].
+//! A wave is what is read at once; while it is read, the one before is normalized. Waves fill a window, and a window is
+//! encoded by all threads. It ends where the content says, so the bytes written depend neither on waves nor on threads.
+//! Whatever is counted is counted where it happens and must add up before anything is published.
 
 mod feed;
 
@@ -208,8 +208,6 @@ struct Attempt<'a> {
     totals: Totals,
     quarantine: QuarantineWriter,
     window: Window,
-    /// Windows that are complete.
-    complete: Vec<Vec<Batch>>,
 }
 
 impl<'a> Attempt<'a> {
@@ -227,8 +225,7 @@ impl<'a> Attempt<'a> {
         for (facts, dump) in totals.dumps.iter_mut().zip(&found.dumps) {
             facts.path.clone_from(&dump.name);
         }
-        let (window, complete) = (Window::default(), Vec::new());
-        Ok(Self { config, staging, signal, found, refused, rules, totals, quarantine, window, complete })
+        Ok(Self { config, staging, signal, found, refused, rules, totals, quarantine, window: Window::default() })
     }
 
     fn go(mut self) -> Result<Outcome, Failure> {
@@ -241,23 +238,15 @@ impl<'a> Attempt<'a> {
             partitioning: self.config.partitioning.clone(),
             codec: self.config.codec,
             bloom_filter: self.config.bloom_filter,
-            encoder_memory: usize::try_from(self.config.encoder_bytes()).unwrap_or(usize::MAX),
+            memory: usize::try_from(self.config.waiting_bytes()).unwrap_or(usize::MAX),
             keep_duplicates: self.config.keep_duplicates,
         })?;
         let wave_bytes = (2 + 2 * self.config.threads) << 20;
         let mut wave = Vec::new();
         loop {
-            let windows = std::mem::take(&mut self.complete);
-            let (next, (normalized, written)) = rayon::join(
-                || feed.next_wave(wave_bytes),
-                || {
-                    let write = || windows.iter().try_for_each(|window| loader.write(window));
-                    rayon::join(|| self.normalize(wave), write)
-                },
-            );
-            written?;
+            let (next, normalized) = rayon::join(|| feed.next_wave(wave_bytes), || self.normalize(wave));
+            self.take(normalized, &mut loader)?;
             self.interrupted()?;
-            self.take(normalized)?;
             wave = match next {
                 Ok(events) => events,
                 Err(Stop::Restart(rejected)) => return Ok(Outcome::Restart(rejected)),
@@ -267,11 +256,8 @@ impl<'a> Attempt<'a> {
                 break;
             }
         }
-        self.complete.push(std::mem::take(&mut self.window.batches));
-        for window in std::mem::take(&mut self.complete) {
-            loader.write(&window)?;
-            self.interrupted()?;
-        }
+        loader.write(&self.window.batches)?;
+        self.window.batches.clear();
         let report = self.finish(loader)?;
         Ok(Outcome::Done(Box::new(report)))
     }
@@ -297,17 +283,17 @@ impl<'a> Attempt<'a> {
     }
 
     /// Counts what was normalized, in input order, and ends windows where blocks end.
-    fn take(&mut self, wave: Vec<Known>) -> Result<()> {
+    fn take(&mut self, wave: Vec<Known>, loader: &mut Loader) -> Result<()> {
         for known in wave {
             match known {
-                Known::Chunk { dump, facts, normalized } => self.take_chunk(dump, &facts, *normalized)?,
+                Known::Chunk { dump, facts, normalized } => self.take_chunk(dump, &facts, *normalized, loader)?,
                 Known::Event(Event::Chunk(..)) => bail!("a chunk was left out"),
                 Known::Event(Event::End(dump, facts, counts)) => {
                     let dump = &mut self.totals.dumps[dump];
                     dump.stored_bytes = facts.stored_bytes;
                     dump.digest = facts.digest;
                     dump.bytes = counts.read;
-                    self.end_block();
+                    self.end_block(loader)?;
                 }
                 Known::Event(Event::Refused(rejected)) => {
                     let dump = &mut self.totals.dumps[rejected.dump];
@@ -316,14 +302,20 @@ impl<'a> Attempt<'a> {
                     self.totals.items[rejected.dump] += 1;
                     self.totals.seen += 1;
                     self.quarantine(&rejected)?;
-                    self.end_block();
+                    self.end_block(loader)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn take_chunk(&mut self, number: usize, facts: &ChunkFacts, normalized: Normalized) -> Result<()> {
+    fn take_chunk(
+        &mut self,
+        number: usize,
+        facts: &ChunkFacts,
+        normalized: Normalized,
+        loader: &mut Loader,
+    ) -> Result<()> {
         let dump = &mut self.totals.dumps[number];
         dump.source = facts.source.map(|source| sources::ALL[source].name().to_owned());
         dump.records += normalized.seen;
@@ -342,16 +334,18 @@ impl<'a> Attempt<'a> {
             self.window.batches.push(normalized.batch);
         }
         if facts.ends_block {
-            self.end_block();
+            self.end_block(loader)?;
         }
         Ok(())
     }
 
-    fn end_block(&mut self) {
-        if self.window.bytes >= self.config.window_bytes() {
-            let window = std::mem::take(&mut self.window);
-            self.complete.push(window.batches);
+    /// Writes the window if it is full.
+    fn end_block(&mut self, loader: &mut Loader) -> Result<()> {
+        if self.window.bytes < self.config.window_bytes() {
+            return Ok(());
         }
+        let window = std::mem::take(&mut self.window);
+        loader.write(&window.batches)
     }
 
     fn quarantine(&mut self, rejected: &Rejected) -> Result<()> {

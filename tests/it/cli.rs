@@ -47,10 +47,10 @@ fn usage_errors_exit_2_with_a_hint() {
     usage(&["--threads", "many"], "--threads");
     usage(&["--memory", "lots"], "at least 64MB");
     usage(&["--memory", "1MB"], "at least 64MB");
-    usage(&["--memory", "-1"], "--memory");
+    usage(&["--memory=-1"], "at least 64MB");
     usage(&["--max-quarantined", "few"], "0.5%");
     usage(&["--max-quarantined", "101%"], "0.5%");
-    usage(&["--max-quarantined", "-1%"], "--max-quarantined");
+    usage(&["--max-quarantined=-1%"], "0.5%");
     usage(&["--compression", "gzip"], "snappy");
     usage(&["--mode", "append"], "replace");
     usage(&["--mode", "merge"], "--mode replace");

@@ -35,9 +35,9 @@ fn same_bytes(place: &Place, input: &str, flags: &[&str], ways: Ways) {
 }
 
 #[test]
-fn samples() {
+fn the_samples() {
     let place = Place::new();
-    let input = crate::harness::samples();
+    let input = samples();
     let ways: Ways = &[
         ("1", "262144", "1048576"),
         ("2", "262144", "1048576"),

@@ -17,6 +17,7 @@ use paynorm::load::quarantine::{Raw, Rejected};
 use paynorm::model::columns;
 use paynorm::normalize::{Origin, Rules, normalize};
 use paynorm::sources::{self, Settings, Told};
+use proptest::prelude::ProptestConfig;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -85,7 +86,7 @@ impl Place {
     /// As [`Place::run`], with something on standard input.
     pub(crate) fn run_with<S: AsRef<OsStr>>(&self, arguments: &[S], input: &[u8]) -> Run {
         let mut command = command(self.path());
-        let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = child.spawn().unwrap();
         // A program that refuses its flags does not read, which is no failure of ours.
         let _ = child.stdin.take().unwrap().write_all(input);
@@ -343,12 +344,19 @@ pub(crate) fn reject_line(rejected: &Rejected) -> String {
     format!("{}+{} {code} {field} {raw}", rejected.offset, rejected.length)
 }
 
-/// Dumps compressed.
+/// So many cases of a property, times the environment's `TEST_EFFORT`.
+pub(crate) fn cases(number: u32) -> ProptestConfig {
+    let effort = std::env::var("TEST_EFFORT").map_or(1, |effort| effort.parse().expect("TEST_EFFORT is a number"));
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(number * effort) }
+}
+
+/// A dump as one gzip member.
 pub(crate) fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(text).and_then(|()| encoder.finish()).unwrap()
 }
 
+/// A dump as one zstd frame with a checksum.
 pub(crate) fn zstd(text: &[u8]) -> Vec<u8> {
     let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
     encoder.include_checksum(true).unwrap();

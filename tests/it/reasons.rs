@@ -158,7 +158,7 @@ fn bad_places() -> Vec<BadPlace> {
         place(Reason::InvalidJson, "atpay", (one() + "\n", "garbage", format!("\n{}\n", two())), "1 2"),
         place(Reason::InvalidJson, "atpay", (one() + "\n", "}", format!("\n{}\n", two())), "1 2"),
         place(Reason::InvalidJson, "atpay", (format!("[{}", one()), ",", "]".into()), "1"),
-        place(Reason::InvalidJson, "atpay", (format!("[{}", one()), "", format!(" {}]", two())), "1 2"),
+        place(Reason::InvalidJson, "atpay", (format!("[{} ", one()), "", format!("{}]", two())), "1 2"),
         place(Reason::WrongType, "atpay", (format!("[{},", one()), "7", format!(",{}]", two())), "1 2"),
         place(Reason::WrongType, "atpay", (format!("[{},", one()), "[{}]", format!(",{}]", two())), "1 2"),
         place(Reason::ApiErrorPage, "", (none(), error, none()), ""),

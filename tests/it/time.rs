@@ -1,9 +1,11 @@
 //! Times against an independent computation: chrono's calendar, and the zone's offsets looked up from the UTC side.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, Offset, TimeDelta, TimeZone};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Offset, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 use paynorm::model::time::{Timestamp, WrittenTime, Zone};
 use proptest::prelude::*;
+
+use crate::harness::cases;
 
 /// Local date-times of the years 1 to 9999, in whole seconds.
 fn local() -> impl Strategy<Value = NaiveDateTime> {
@@ -45,7 +47,7 @@ fn check_local(name: &str, local: NaiveDateTime, fraction: &str) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+    #![proptest_config(cases(2000))]
 
     #[test]
     fn rfc_3339_with_offsets_and_fractions(
@@ -81,11 +83,10 @@ proptest! {
 
     #[test]
     fn local_times_beside_changes_of_the_clock(
-        year in 1980..2030_i32, change in any::<prop::sample::Index>(), minutes in -150..150_i64,
+        year in 1986..2019_i32, change in any::<prop::sample::Index>(), minutes in -150..150_i64,
         seconds in 0..60_i64, zone in prop::sample::select(ZONES.to_vec()),
     ) {
         let changes = changes(zone, year);
-        prop_assume!(!changes.is_empty());
         let near = changes[change.index(changes.len())] + TimeDelta::minutes(minutes) + TimeDelta::seconds(seconds);
         check_local(zone, near, "");
     }
@@ -177,6 +178,4 @@ fn gaps_and_second_passes_are_met() {
         assert_eq!(found, expected.map(|utc| at(utc).and_utc().timestamp_micros()), "{text} in {zone}");
         check_local(zone, at(text), "");
     }
-    assert!(ZONES.iter().all(|zone| changes(zone, 1999).len() == 2), "there are changes to try");
-    let _ = NaiveDate::default() + Days::new(0);
 }
