@@ -15,6 +15,9 @@ const SNIFF_ITEMS: usize = 100;
 /// … and this many bytes.
 const SNIFF_BYTES: u64 = 16 << 20;
 
+/// What an item costs in memory beside its bytes, roughly, with what it becomes.
+const ITEM_BYTES: usize = 256;
+
 /// Consecutive bytes of a dump that end at the end of an item.
 #[derive(Debug)]
 pub struct Chunk {
@@ -28,6 +31,14 @@ pub struct Chunk {
     pub items: Vec<Item>,
     /// Whether a block ends with this chunk.
     pub ends_block: bool,
+}
+
+impl Chunk {
+    /// Roughly the memory that the chunk and what becomes of it take.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.bytes.len() + self.items.len() * ITEM_BYTES
+    }
 }
 
 /// Sizes in bytes.
@@ -145,7 +156,8 @@ impl<'s, R: Read> Chunks<'s, R> {
     /// Whether a chunk ends here, and whether a block does.
     fn full(&self) -> Option<bool> {
         let ends_block = self.block >= self.sizes.block;
-        let full = ends_block || self.scanner.pos >= self.sizes.chunk;
+        let weight = self.scanner.pos + self.counted * ITEM_BYTES / 8;
+        let full = ends_block || weight >= self.sizes.chunk;
         (full && self.counted > 0 && self.scanner.at_item_end()).then_some(ends_block)
     }
 

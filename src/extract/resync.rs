@@ -3,7 +3,8 @@
 //! A place counts as the start of the next record when a person would see it as one: a line that begins like the broken
 //! record's own line did, or, on the same line, an object that is whole and told as a record of some source. The search
 //! is bounded: a candidate is looked at for [`LOOK`] bytes, and all candidates together for a multiple of what is
-//! searched, so that hostile text cannot make it slow. Its result depends on the bytes alone, not on how they arrive.
+//! searched, so that hostile text cannot make it slow; a search that costs more than the dump is worth is not begun at
+//! all. Its result depends on the bytes alone, not on how they arrive.
 
 use std::ops::ControlFlow;
 
@@ -103,7 +104,7 @@ impl Search {
             next: 1,
             column: 1,
             blank_so_far: false,
-            budget: 0,
+            budget: LOOK,
             last: 0,
         }
     }
@@ -181,15 +182,13 @@ impl Search {
 
     /// Whether a whole object stands here that is told.
     fn whole_and_told(&mut self, shown: &[u8], end: bool, shapes: &Shapes<'_>) -> bool {
+        let shown = &shown[..shown.len().min(self.budget)];
         let found = ValueScan::new().scan(shown, end, |_, _| ControlFlow::Continue(()));
         let cost = match found {
             Found::End(length) => 2 * length,
             Found::Broken(length) | Found::Stopped(length) => length,
             Found::More => shown.len(),
         };
-        if cost > self.budget + LOOK {
-            return false;
-        }
         self.budget = self.budget.saturating_sub(cost);
         matches!(found, Found::End(length) if (shapes.told)(&shown[..length]).is_some())
     }

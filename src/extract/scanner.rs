@@ -19,6 +19,9 @@ use crate::model::reject::{Reason, Reject};
 
 /// The largest record.
 pub const MAX_RECORD: usize = 64 << 20;
+/// Bytes that may be scanned in vain before the rest of a dump is given up, and how many more for each byte consumed.
+const WASTE: u64 = 256 << 20;
+const WASTE_FACTOR: u64 = 8;
 /// How much is looked at before an object or array is taken for what it seems to be.
 const TENTATIVE: usize = 64 << 10;
 
@@ -190,6 +193,8 @@ pub(super) struct Scanner<'s> {
     any_item: bool,
     /// Whether records have been seen to stand one on a line.
     lines: bool,
+    /// Bytes that were scanned as a value that then turned out broken.
+    wasted: u64,
     reader: Reader,
 }
 
@@ -213,6 +218,7 @@ impl<'s> Scanner<'s> {
             item_end: Some(0),
             any_item: false,
             lines: false,
+            wasted: 0,
             reader: Reader::default(),
         }
     }
@@ -295,12 +301,17 @@ impl<'s> Scanner<'s> {
         self.go_on(Work::Value { scan, kind })
     }
 
-    fn broken(&mut self, reason: Reason, what: &'static str) -> Step {
+    /// Goes on behind something broken at `pos`, of which `scanned` bytes were looked at.
+    fn broken(&mut self, scanned: usize, reason: Reason, what: &'static str) -> Step {
+        self.wasted += scanned as u64;
         let search = self.search();
         self.go_on(Work::Broken { search, reason, what })
     }
 
     fn search(&self) -> Search {
+        if self.wasted > WASTE + WASTE_FACTOR * self.offset(self.pos) {
+            return Search::none();
+        }
         let in_list = matches!(self.place, Place::List { .. });
         let before = self.item_end.map(|start| &self.bytes[start..self.pos]);
         let line = before.and_then(|before| match before.iter().rposition(|byte| *byte == b'\n') {
@@ -326,7 +337,7 @@ impl<'s> Scanner<'s> {
             Some(b'{') => self.begin(ValueScan::new(), ValueKind::Top),
             Some(b'[') => self.begin_array(),
             Some(b'<') => self.step_markup(),
-            Some(_) => self.broken(Reason::InvalidJson, "expected an object or an array"),
+            Some(_) => self.broken(0, Reason::InvalidJson, "expected an object or an array"),
         }
     }
 
@@ -373,7 +384,7 @@ impl<'s> Scanner<'s> {
             let what = "an HTML or XML page, no JSON";
             return self.go_on(Work::Broken { search, reason: Reason::ApiErrorPage, what });
         }
-        self.broken(Reason::InvalidJson, "expected an object or an array")
+        self.broken(0, Reason::InvalidJson, "expected an object or an array")
     }
 
     fn step_list(&mut self, expect: Expect, envelope: bool) -> Step {
@@ -407,7 +418,7 @@ impl<'s> Scanner<'s> {
             }
             (b'{', _) => self.begin(ValueScan::new(), ValueKind::InList),
             (b'[', _) => self.begin(ValueScan::new(), ValueKind::Element),
-            (b'}', _) => self.broken(Reason::InvalidJson, "`}` closes an array"),
+            (b'}', _) => self.broken(0, Reason::InvalidJson, "`}` closes an array"),
             _ => self.scalar_element(),
         }
     }
@@ -481,8 +492,13 @@ impl<'s> Scanner<'s> {
             Found::End(length) => self.end_value(self.pos + length, kind),
             Found::Stopped(at) if kind == ValueKind::Tail => self.enter_list(at),
             Found::Stopped(list) => self.go_on(Work::MaybeEnvelope { scan: ValueScan::new(), list }),
-            Found::Broken(_) => self.broken(Reason::InvalidJson, "a bracket, quote or line end where it can't stand"),
-            Found::More if self.ended => self.broken(Reason::TruncatedInput, "the dump ends inside a record"),
+            Found::Broken(at) => {
+                self.broken(at, Reason::InvalidJson, "a bracket, quote or line end where it can't stand")
+            }
+            Found::More if self.ended => {
+                let scanned = value.len();
+                self.broken(scanned, Reason::TruncatedInput, "the dump ends inside a record")
+            }
             Found::More if value.len() > MAX_RECORD && self.pos == 0 => self.begin_oversize(scan),
             Found::More => {
                 let large = value.len() > MAX_RECORD;
@@ -597,6 +613,7 @@ impl<'s> Scanner<'s> {
             }
             Found::Broken(length) => {
                 dropped += self.drop_hashed(length, &mut hash);
+                self.wasted += dropped;
                 let search = self.search();
                 self.go_on(Work::OversizeBroken { hash, offset, dropped, search, reason: Reason::RecordTooLarge, what })
             }

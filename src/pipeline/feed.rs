@@ -143,9 +143,9 @@ enum Reading<'a> {
 }
 
 impl Slot<'_> {
-    /// Reads until `bytes` bytes are ready or the dump ends.
+    /// Reads until chunks of the weight `bytes` are ready or the dump ends.
     fn read(&mut self, bytes: usize) {
-        let mut ready: usize = self.ready.iter().map(|chunk| chunk.bytes.len()).sum();
+        let mut ready: usize = self.ready.iter().map(Chunk::weight).sum();
         while ready < bytes {
             let result = match &mut self.reading {
                 Reading::NotYet => match DumpReader::open(&self.path.path) {
@@ -161,7 +161,7 @@ impl Slot<'_> {
             };
             match result {
                 Ok(Some(chunk)) => {
-                    ready += chunk.bytes.len();
+                    ready += chunk.weight();
                     self.ready.push_back(chunk);
                 }
                 Ok(None) => self.end(),

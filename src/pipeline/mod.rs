@@ -241,7 +241,7 @@ impl<'a> Attempt<'a> {
             memory: usize::try_from(self.config.waiting_bytes()).unwrap_or(usize::MAX),
             keep_duplicates: self.config.keep_duplicates,
         })?;
-        let wave_bytes = (2 + 2 * self.config.threads) << 20;
+        let wave_bytes = (4 + 4 * self.config.threads) << 20;
         let mut wave = Vec::new();
         loop {
             let (next, normalized) = rayon::join(|| feed.next_wave(wave_bytes), || self.normalize(wave));

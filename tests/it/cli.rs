@@ -1,8 +1,12 @@
 //! The command line: exit codes, hints, modes, and what is left beside the output, which is nothing.
 
 use std::fs::{self, File};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
+use std::time::Duration;
 
+use parquet::basic::{Compression, Type};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::harness::{Place, Row, command, data_files, digests, good, gzip, parse};
@@ -296,16 +300,39 @@ fn partition_levels_make_the_directories() {
     }
 }
 
+/// The first data file of a place.
+fn data_file(place: &Place) -> SerializedFileReader<File> {
+    let path = place.lake().join(&data_files(&place.lake())[0]);
+    SerializedFileReader::new(File::open(path).unwrap()).unwrap()
+}
+
+#[test]
+fn data_files_stand_alone() {
+    let place = one();
+    place.normalize(&[]).exits(0);
+    let reader = data_file(&place);
+    let metadata = reader.metadata().file_metadata();
+    let columns = metadata.schema_descr().columns();
+    assert_eq!(columns.len(), 45);
+    for (column, number) in columns.iter().zip(1..) {
+        assert_eq!(column.self_type().get_basic_info().id(), number, "{}", column.name());
+        let eight_bytes = ["_amount", "_at", "source_offset"].iter().any(|end| column.name().ends_with(end));
+        assert_eq!(column.physical_type() == Type::INT64, eight_bytes, "{}", column.name());
+    }
+    let facts = metadata.key_value_metadata().unwrap();
+    let fact = |key: &str| facts.iter().find(|fact| fact.key == key).and_then(|fact| fact.value.clone());
+    assert_eq!(fact("ARROW:schema"), None, "the file's own schema is all there is");
+    assert_eq!(fact("paynorm.schema_version").as_deref(), Some("1"));
+    assert_eq!(fact("paynorm.run_id").as_deref(), place.manifest()["run_id"].as_str());
+}
+
 #[test]
 fn snappy_is_a_switch() {
-    use parquet::basic::Compression;
-    use parquet::file::reader::{FileReader, SerializedFileReader};
     let place = one();
     place.normalize(&[]).exits(0);
     for (flag, is) in [("zstd", false), ("snappy", true)] {
         place.normalize(&["--mode", "replace", "--compression", flag]).exits(0);
-        let file = File::open(place.lake().join(&data_files(&place.lake())[0])).unwrap();
-        let reader = SerializedFileReader::new(file).unwrap();
+        let reader = data_file(&place);
         let columns = reader.metadata().row_group(0).columns();
         assert!(columns.iter().all(|column| (column.compression() == Compression::SNAPPY) == is), "{flag}");
         assert_eq!(place.rows().len(), 1);
@@ -322,6 +349,14 @@ fn duplicates_are_dropped_unless_all_are_asked_for() {
     assert_eq!(place.rows()[0].text("state"), "failed", "of records alike in time and finality the later stays");
     place.normalize(&["--mode", "replace", "--keep-duplicates"]).exits(0);
     assert_eq!(place.rows().len(), 3);
+}
+
+#[test]
+fn one_id_at_two_sources_is_two_keys() {
+    let other = br#"{"amount":"1","id":"1","job":1,"state":1,"team":1,"timestamp":"2015-01-06T10:21:14Z"}"#;
+    let place = Place::with(&[("a", good("1").as_bytes()), ("b", other)]);
+    place.normalize(&[]).exits(0);
+    assert_eq!(place.rows().len(), 2);
 }
 
 #[test]
@@ -356,6 +391,53 @@ fn one_run_at_a_time() {
     fs::write(held.join("standard-input"), "left by a killed run").unwrap();
     place.normalize(&[]).exits(0);
     assert_eq!(place.names(), ["in", "lake"], "the next run clears what a killed one left");
+}
+
+/// Starts a run that waits for standard input, and waits until it works.
+fn waiting(place: &Place) -> Child {
+    let mut command = command(place.path());
+    let child = command.args(["normalize", "in", "-", "--out", "lake", "--mode", "replace"]).stdin(Stdio::piped());
+    let child = child.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    while !place.path().join(".lake.paynorm/standard-input").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child
+}
+
+fn send(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+#[test]
+fn interrupted_runs_change_nothing_visible() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let place = one();
+        place.normalize(&[]).exits(0);
+        let before = digests(&place.lake());
+        place.write("in/b.ndjson", good("2").as_bytes());
+        let mut child = waiting(&place);
+        send(&child, signal);
+        drop(child.stdin.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(digests(&place.lake()), before);
+        assert_eq!(place.names(), ["in", "lake"]);
+    }
+}
+
+#[test]
+fn a_killed_run_changes_nothing_visible_and_the_next_one_cleans_up() {
+    let place = one();
+    place.normalize(&[]).exits(0);
+    let before = digests(&place.lake());
+    place.write("in/b.ndjson", good("2").as_bytes());
+    let mut child = waiting(&place);
+    send(&child, Signal::KILL);
+    assert_eq!(child.wait().unwrap().code(), None);
+    assert_eq!(digests(&place.lake()), before);
+    assert_eq!(place.names(), [".lake.paynorm", "in", "lake"]);
+    place.normalize(&["--mode", "replace"]).exits(0);
+    assert_eq!((place.rows().len(), place.names()), (2, vec!["in".to_owned(), "lake".to_owned()]));
 }
 
 #[test]

@@ -64,11 +64,16 @@ fn generated_dumps_of_every_source_in_every_shape() {
 }
 
 #[test]
-fn little_memory_changes_nothing_between_threads() {
-    // Above the window of 64 MB of memory, so that rows are encoded in more than one go.
-    let place = generated(220_000);
+fn little_memory_changes_no_row_and_threads_no_byte() {
+    // Several windows at 64 MB of memory, and more rows of small partitions than may wait in it.
+    let place = generated(500_000);
     let ways: Ways = &[("1", "262144", "1048576"), ("7", "50021", "90001")];
-    same_bytes(&place, "in", &["--memory", "64MB", "--partition-by", "feed"], ways);
+    let flags = ["--partition-by", "day", "--memory"];
+    let rows = || -> Vec<String> { place.rows().iter().map(ToString::to_string).collect() };
+    same_bytes(&place, "in", &[&flags[..], &["64MB"]].concat(), ways);
+    let little = rows();
+    same_bytes(&place, "in", &[&flags[..], &["2GB"]].concat(), &ways[..1]);
+    assert!(little == rows(), "how much memory there is changes no row");
 }
 
 /// Records seen are in rows, quarantine or duplicates, per dump and in total.

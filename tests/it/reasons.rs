@@ -164,6 +164,7 @@ fn bad_places() -> Vec<BadPlace> {
         place(Reason::ApiErrorPage, "", (none(), error, none()), ""),
         place(Reason::ApiErrorPage, "", (none(), html, none()), ""),
         place(Reason::ApiErrorPage, "atpay", (one() + "\n", html, none()), "1"),
+        place(Reason::ApiErrorPage, "atpay", (none(), error, format!("\n{}", one())), "1"),
         place(Reason::UnknownFormat, "", (none(), r#"{"hello": [1, 2]}"#, "\n".into()), ""),
         place(Reason::UnknownFormat, "", (none(), r#"[{"a":1},{"b":2}]"#, none()), ""),
         place(Reason::UnknownFormat, "", (" ".into(), "42", none()), ""),
@@ -233,13 +234,33 @@ fn a_large_dump_that_turns_out_damaged_late_publishes_nothing_either() {
 
 #[test]
 fn a_record_over_64_mib_costs_no_neighbour() {
-    let record = good_with("large", &format!(",\"x\":\"{}\"", "large ".repeat(65 << 20).split_at(65 << 20).0));
-    let dump = format!("{}\n{record}\n{}\n", good("before"), good("after"));
-    let place = Place::with(&[("dump", dump.as_bytes())]);
-    place.normalize(&[]).exits(3);
-    assert_eq!(ids(&place.rows()), "before after");
-    let at = good("before").len() + 1;
-    check_reject(&place.rejects()[0], Some("atpay"), at, record.as_bytes(), Reason::RecordTooLarge, None);
+    for size in [(64 << 20) + 1, 65 << 20] {
+        let record = sized("large", size);
+        let dump = format!("{}\n{record}\n{}\n", good("before"), good("after"));
+        let place = Place::with(&[("dump", dump.as_bytes())]);
+        // How much is read at once is no matter.
+        for read in ["262144", "100000000"] {
+            place.normalize(&["--mode", "replace", "--read-bytes", read]).exits(3);
+            assert_eq!(ids(&place.rows()), "before after", "{size} bytes, {read} read at once");
+            let at = good("before").len() + 1;
+            check_reject(&place.rejects()[0], Some("atpay"), at, record.as_bytes(), Reason::RecordTooLarge, None);
+        }
+    }
+}
+
+#[test]
+fn a_record_of_64_mib_is_a_row() {
+    let place = Place::with(&[("dump", sized("large", 64 << 20).as_bytes())]);
+    place.normalize(&[]).exits(0);
+    assert_eq!(ids(&place.rows()), "large");
+}
+
+/// A good record of this many bytes.
+fn sized(id: &str, size: usize) -> String {
+    let padding = size - good_with(id, ",\"x\":\"\"").len();
+    let record = good_with(id, &format!(",\"x\":\"{}\"", "y".repeat(padding)));
+    assert_eq!(record.len(), size);
+    record
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use paynorm::extract::chunks::Item;
-use paynorm::sources::{self, Told};
+use paynorm::sources::{self, Source, Told};
 
 use crate::harness::{Place, WHOLE, chunks, sample_files};
 
@@ -13,7 +13,7 @@ fn names_are_unique_and_fit_for_paths() {
     assert_eq!(names.len(), sources::ALL.len());
     for name in names {
         assert!(name.bytes().all(|byte| byte.is_ascii_lowercase()), "{name} stands in paths and flags");
-        assert_eq!(sources::by_name(name).map(|source| source.name()), Some(name));
+        assert_eq!(sources::by_name(name).map(Source::name), Some(name));
     }
 }
 

@@ -1,4 +1,4 @@
-//! JSONTestSuite, driven through a program that reads dumps, in four ways: as a dump, as a line between good records, as
+//! `JSONTestSuite`, driven through a program that reads dumps, in four ways: as a dump, as a line between good records, as
 //! a member's value, and behind spaces, so that every value crosses every edge of a block.
 //!
 //! The files are not the project's: where their folder is not there, the tests say so and pass.
