@@ -33,6 +33,13 @@ pub struct Chunk {
     pub ends_block: bool,
 }
 
+impl Sizes {
+    /// What a buffer holds before it must grow: a chunk, and what was read beyond its end.
+    fn buffer(&self) -> usize {
+        self.chunk + 2 * self.read
+    }
+}
+
 impl Chunk {
     /// Roughly the memory that the chunk and what becomes of it take.
     #[must_use]
@@ -162,7 +169,7 @@ impl<'s, R: Read> Chunks<'s, R> {
     }
 
     fn take(&mut self, ends_block: bool) -> Chunk {
-        let (base, bytes, items) = self.scanner.take();
+        let (base, bytes, items) = self.scanner.take(self.sizes.buffer());
         self.counted = 0;
         if ends_block {
             self.block = 0;
@@ -219,8 +226,10 @@ impl<'s, R: Read> Chunks<'s, R> {
 
     fn read_more(&mut self) -> io::Result<()> {
         let bytes = &mut self.scanner.bytes;
-        // A large record doubles the buffer no more than needed.
-        bytes.reserve_exact(self.sizes.read.max(bytes.len() / 2));
+        if bytes.capacity() - bytes.len() < self.sizes.read {
+            // A large record makes the buffer grow by half, as doubling would take too much.
+            bytes.reserve_exact(self.sizes.buffer().max(bytes.len() / 2));
+        }
         let limit = self.sizes.read as u64;
         let count = Read::by_ref(&mut self.reader).take(limit).read_to_end(bytes)?;
         self.read += count as u64;

@@ -19,6 +19,7 @@ use crate::model::reject::{Reason, Reject};
 
 /// The largest record.
 pub const MAX_RECORD: usize = 64 << 20;
+const TOO_LARGE: &str = "the record is larger than 64 MiB";
 /// Bytes that may be scanned in vain before the rest of a dump is given up, and how many more for each byte consumed.
 const WASTE: u64 = 256 << 20;
 const WASTE_FACTOR: u64 = 8;
@@ -191,8 +192,12 @@ pub(super) struct Scanner<'s> {
     /// Where the bytes since the last item begin, if they are still held and a line may begin there.
     item_end: Option<usize>,
     any_item: bool,
-    /// Whether records have been seen to stand one on a line.
+    /// Whether records have been seen to stand one on a line, and whether the last one may have: it is known once the
+    /// byte behind it is.
     lines: bool,
+    maybe_line: bool,
+    /// Offset behind the last byte consumed that is not white space.
+    solid: u64,
     /// Bytes that were scanned as a value that then turned out broken.
     wasted: u64,
     reader: Reader,
@@ -218,6 +223,8 @@ impl<'s> Scanner<'s> {
             item_end: Some(0),
             any_item: false,
             lines: false,
+            maybe_line: false,
+            solid: 0,
             wasted: 0,
             reader: Reader::default(),
         }
@@ -230,9 +237,10 @@ impl<'s> Scanner<'s> {
         *self = Self { bytes, ended: self.ended, opaque: true, ..Self::new(self.shapes) };
     }
 
-    /// Hands on everything consumed: its bytes and items.
-    pub(super) fn take(&mut self) -> (u64, Vec<u8>, Vec<Item>) {
-        let rest = self.bytes[self.pos..].to_vec();
+    /// Hands on everything consumed: its bytes and items. Further bytes go to a buffer of this capacity.
+    pub(super) fn take(&mut self, capacity: usize) -> (u64, Vec<u8>, Vec<Item>) {
+        let mut rest = Vec::with_capacity(capacity);
+        rest.extend_from_slice(&self.bytes[self.pos..]);
         let mut taken = std::mem::replace(&mut self.bytes, rest);
         taken.truncate(self.pos);
         let base = self.base;
@@ -267,12 +275,14 @@ impl<'s> Scanner<'s> {
     fn skip(&mut self, count: usize) {
         self.pos += count;
         self.structure += count as u64;
+        self.solid = self.offset(self.pos);
     }
 
     fn skip_space(&mut self) {
         let space = |byte: &&u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
         let count = self.bytes[self.pos..].iter().take_while(space).count();
-        self.skip(count);
+        self.pos += count;
+        self.structure += count as u64;
     }
 
     /// Consumes bytes up to `end` as an item.
@@ -280,13 +290,18 @@ impl<'s> Scanner<'s> {
         self.covered += (end - self.pos) as u64;
         self.pos = end;
         (self.item_end, self.any_item) = (Some(end), true);
+        self.solid = self.offset(end);
         self.items.push(item);
         Step::Progress
     }
 
     /// Consumes bytes up to `end` as a fault.
     fn fault(&mut self, end: usize, reason: Reason, what: &'static str) -> Step {
-        let text = FaultText::Bytes(self.bytes[self.pos..end].to_vec());
+        let bytes = &self.bytes[self.pos..end];
+        let text = match bytes.len() > MAX_RECORD {
+            true => FaultText::Digest(Sha256::digest(bytes).into()),
+            false => FaultText::Bytes(bytes.to_vec()),
+        };
         let (offset, length) = (self.offset(self.pos), (end - self.pos) as u64);
         self.emit(end, Item::Fault(Box::new(Fault { offset, length, reject: Reject::new(reason, what), text })))
     }
@@ -328,6 +343,9 @@ impl<'s> Scanner<'s> {
             && let Some(step) = self.step_start()
         {
             return step;
+        }
+        if let Some(byte) = self.bytes.get(self.pos) {
+            self.lines |= std::mem::take(&mut self.maybe_line) && matches!(byte, b'\n' | b'\r');
         }
         self.skip_space();
         match self.bytes.get(self.pos) {
@@ -388,18 +406,12 @@ impl<'s> Scanner<'s> {
     }
 
     fn step_list(&mut self, expect: Expect, envelope: bool) -> Step {
-        let before_space = self.pos;
         self.skip_space();
         let Some(&byte) = self.bytes.get(self.pos) else {
             if !self.ended {
                 return Step::NeedData;
             }
-            let last = self.offset(before_space).saturating_sub(1);
-            self.note(
-                last,
-                Vec::new(),
-                Reject::new(Reason::TruncatedInput, "the dump ends inside an array of records"),
-            );
+            self.note_cut_list(envelope);
             self.place = Place::Top;
             return Step::Progress;
         };
@@ -410,7 +422,10 @@ impl<'s> Scanner<'s> {
                 self.skip(1);
                 self.expect(Expect::Element)
             }
-            (b',', _) => self.fault(self.pos + 1, Reason::InvalidJson, "a comma without a value before it"),
+            (b',', _) => {
+                self.expect(Expect::First);
+                self.fault(self.pos + 1, Reason::InvalidJson, "a comma without a value before it")
+            }
             (_, Expect::Comma) => {
                 let what = "expected `,` or `]` behind an element";
                 self.note(self.offset(self.pos), Vec::new(), Reject::new(Reason::InvalidJson, what));
@@ -420,6 +435,18 @@ impl<'s> Scanner<'s> {
             (b'[', _) => self.begin(ValueScan::new(), ValueKind::Element),
             (b'}', _) => self.broken(0, Reason::InvalidJson, "`}` closes an array"),
             _ => self.scalar_element(),
+        }
+    }
+
+    /// Notes that the dump ends inside a list: of an envelope with its text so far, of a bare array with nothing.
+    fn note_cut_list(&mut self, envelope: bool) {
+        if envelope {
+            let message = format!("the envelope that begins here is cut at byte {} of the dump", self.solid);
+            let skeleton = std::mem::take(&mut self.skeleton);
+            self.note(self.skeleton_at, skeleton, Reject::new(Reason::TruncatedInput, message));
+        } else {
+            let reject = Reject::new(Reason::TruncatedInput, "the dump ends inside an array of records");
+            self.note(self.solid.saturating_sub(1), Vec::new(), reject);
         }
     }
 
@@ -489,6 +516,10 @@ impl<'s> Scanner<'s> {
                 false => ControlFlow::Continue(()),
             });
         match found {
+            Found::End(length) if length > MAX_RECORD && kind != ValueKind::Tail => {
+                self.expect(Expect::Comma);
+                self.fault(self.pos + length, Reason::RecordTooLarge, TOO_LARGE)
+            }
             Found::End(length) => self.end_value(self.pos + length, kind),
             Found::Stopped(at) if kind == ValueKind::Tail => self.enter_list(at),
             Found::Stopped(list) => self.go_on(Work::MaybeEnvelope { scan: ValueScan::new(), list }),
@@ -512,8 +543,7 @@ impl<'s> Scanner<'s> {
         let start = self.pos;
         match kind {
             ValueKind::Top => {
-                let compact = !self.bytes[start + 1].is_ascii_whitespace();
-                self.lines |= compact && matches!(self.bytes.get(end), Some(b'\n' | b'\r'));
+                self.maybe_line = !self.bytes[start + 1].is_ascii_whitespace();
                 self.emit(end, Item::Record { start, end, alone: true })
             }
             ValueKind::InList => {
@@ -604,18 +634,24 @@ impl<'s> Scanner<'s> {
 
     /// Drops what is scanned of a value, hashing it; one byte stays, for the scan looks back.
     fn oversize(&mut self, mut scan: ValueScan, mut hash: Sha256, offset: u64, mut dropped: u64) -> Step {
-        let what = "the record is larger than 64 MiB";
         match scan.scan(&self.bytes[self.pos..], self.ended, |_, _| ControlFlow::Continue(())) {
             Found::End(length) => {
                 dropped += self.drop_hashed(length, &mut hash);
-                self.end_oversize(hash, offset, dropped, Reason::RecordTooLarge, what);
+                self.end_oversize(hash, offset, dropped, Reason::RecordTooLarge, TOO_LARGE);
                 self.expect(Expect::Comma)
             }
             Found::Broken(length) => {
                 dropped += self.drop_hashed(length, &mut hash);
                 self.wasted += dropped;
                 let search = self.search();
-                self.go_on(Work::OversizeBroken { hash, offset, dropped, search, reason: Reason::RecordTooLarge, what })
+                self.go_on(Work::OversizeBroken {
+                    hash,
+                    offset,
+                    dropped,
+                    search,
+                    reason: Reason::RecordTooLarge,
+                    what: TOO_LARGE,
+                })
             }
             _ if self.ended => {
                 dropped += self.drop_hashed(self.bytes.len() - self.pos, &mut hash);
@@ -653,6 +689,11 @@ impl<'s> Scanner<'s> {
     fn resync(&mut self, mut search: Search, reason: Reason, what: &'static str) -> Step {
         match search.run(&self.bytes[self.pos..], self.ended, &self.shapes) {
             Resync::Found { end, next, document } => {
+                let (reason, what) = match reason {
+                    // It does not end, but the dump goes on.
+                    Reason::TruncatedInput => (Reason::InvalidJson, "a value does not end before the next one begins"),
+                    _ => (reason, what),
+                };
                 self.broken_text(self.pos + end, reason, what);
                 self.resume(next - end, document)
             }

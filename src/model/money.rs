@@ -18,6 +18,8 @@ const INTEGER_DIGITS: i64 = 14;
 const LIMIT: i64 = 1_000_000_000_000_000_000;
 /// Significant digits from which on a number may be the trace of a double.
 const NOISE_DIGITS: usize = 15;
+/// Digits up to the fourth after the point that a repaired number may have: in cents, two more than an amount.
+const NOISE_KEPT: usize = 20;
 
 /// An exact amount of money in ten-thousandths of the major unit, below 10^14 major units either way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -298,10 +300,10 @@ impl Number {
         let up = (0..4).all(|i| tail(i) == b'9');
         let down = (0..3).all(|i| tail(i) == b'0')
             && (tail(3) == b'0' || (tail(3) == b'1' && self.digits.len() - kept + zeros == 4));
-        if (!up && !down) || kept > usize::from(PRECISION) {
+        if (!up && !down) || kept > NOISE_KEPT {
             return None;
         }
-        let value = digits_value(&self.digits[..kept]) + i64::from(up);
+        let value = self.digits[..kept].iter().fold(0, |n, b| n * 10 + i128::from(b - b'0')) + i128::from(up);
         let text = value.to_string();
         let digits = text.trim_matches('0').as_bytes().to_vec();
         let exponent = -FRACTION_DIGITS + i64::try_from(text.len() - text.trim_end_matches('0').len()).ok()?;

@@ -8,12 +8,14 @@ mod feed;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use rayon::prelude::*;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use crate::config::{Config, Mode};
 use crate::extract::chunks::{Chunk, Item, Shapes};
@@ -103,7 +105,7 @@ fn is_standard_input(input: &std::path::Path) -> bool {
 
 /// Builds the new snapshot in staging, starting over when a dump turns out bad late.
 fn build(config: &Config, staging: &Staging, signal: &AtomicUsize) -> Result<Report, Failure> {
-    let found = find_dumps(config, staging)?;
+    let found = find_dumps(config, staging, signal)?;
     let mut refused = BTreeMap::new();
     loop {
         match Attempt::new(config, staging, signal, &found, &refused)?.go()? {
@@ -117,7 +119,7 @@ fn build(config: &Config, staging: &Staging, signal: &AtomicUsize) -> Result<Rep
 }
 
 /// Finds the dumps; standard input is kept in a file, so that it is a dump like any other.
-fn find_dumps(config: &Config, staging: &Staging) -> Result<Discovered, Failure> {
+fn find_dumps(config: &Config, staging: &Staging, signal: &AtomicUsize) -> Result<Discovered, Failure> {
     let (standard, inputs): (Vec<_>, Vec<_>) =
         config.inputs.iter().cloned().partition(|input| is_standard_input(input));
     let mut found = if inputs.is_empty() {
@@ -128,12 +130,44 @@ fn find_dumps(config: &Config, staging: &Staging) -> Result<Discovered, Failure>
     if !standard.is_empty() {
         let path = staging.spool();
         let mut file = File::create_new(&path).with_context(|| format!("can't create {}", shown(&path)))?;
-        let size = io::copy(&mut io::stdin().lock(), &mut file).context("can't keep standard input")?;
+        let size = keep_standard_input(&mut file, signal)?;
         let dump = Dump { path, name: STANDARD_INPUT.to_owned(), size };
         let place = found.dumps.partition_point(|other| other.name.as_bytes() < dump.name.as_bytes());
         found.dumps.insert(place, dump);
     }
     Ok(found)
+}
+
+/// Copies standard input into a file, looking for signals while nothing comes.
+fn keep_standard_input(file: &mut File, signal: &AtomicUsize) -> Result<u64, Failure> {
+    let wait = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+    let mut input = io::stdin().lock();
+    let mut buffer = vec![0; 1 << 20];
+    let mut size = 0;
+    loop {
+        check_signal(signal)?;
+        let ready = match poll(&mut [PollFd::new(&input, PollFlags::IN)], Some(&wait)) {
+            Ok(ready) => ready,
+            Err(Errno::INTR) => continue,
+            Err(error) => return Err(anyhow::Error::new(error).context("can't wait for standard input").into()),
+        };
+        if ready == 0 {
+            continue;
+        }
+        let count = input.read(&mut buffer).context("can't read standard input")?;
+        if count == 0 {
+            return Ok(size);
+        }
+        file.write_all(&buffer[..count]).context("can't keep standard input")?;
+        size += count as u64;
+    }
+}
+
+fn check_signal(signal: &AtomicUsize) -> Result<(), Failure> {
+    match signal.load(Ordering::Relaxed) {
+        0 => Ok(()),
+        number => Err(Failure::Interrupted(number)),
+    }
 }
 
 enum Outcome {
@@ -263,10 +297,7 @@ impl<'a> Attempt<'a> {
     }
 
     fn interrupted(&self) -> Result<(), Failure> {
-        match self.signal.load(Ordering::Relaxed) {
-            0 => Ok(()),
-            number => Err(Failure::Interrupted(number)),
-        }
+        check_signal(self.signal)
     }
 
     fn normalize(&self, wave: Vec<Event>) -> Vec<Known> {

@@ -352,6 +352,29 @@ fn duplicates_are_dropped_unless_all_are_asked_for() {
 }
 
 #[test]
+fn of_one_key_the_newest_stays_then_the_most_final_then_the_last() {
+    let twocloud =
+        |more: &str| format!(r#"{{"id":1,"remote_id":"r","amount":1,"created":"2014-05-17T09:30:10Z"{more}}}"#);
+    let paydata = |more: &str| format!(r#"{{"id":1,"bookingDate":"2021-10-01","gross":{{"value":1}}{more}}}"#);
+    let completed =
+        |day: u8, status: &str| twocloud(&format!(r#","completed":"2014-05-{day}T00:00:00Z","status":"{status}""#));
+    let updated = |day: u8| paydata(&format!(r#","lastModifiedAt":"2021-10-{day}""#));
+    for (records, stays) in [
+        ([updated(12), updated(11)], 0),
+        ([updated(11), updated(12)], 1),
+        ([completed(19, "pending"), completed(18, "succeeded")], 0),
+        ([completed(18, "succeeded"), completed(18, "pending")], 0),
+        ([completed(18, "retry"), completed(18, "error")], 1),
+        ([completed(18, "succeeded"), completed(18, "error")], 1),
+    ] {
+        let place = Place::with(&[("a", records[0].as_bytes()), ("b", records[1].as_bytes())]);
+        place.normalize(&[]).exits(0);
+        let files: Vec<_> = place.rows().iter().map(|row| row.text("source_file").to_owned()).collect();
+        assert_eq!(files, [["a", "b"][stays]], "{records:?}");
+    }
+}
+
+#[test]
 fn one_id_at_two_sources_is_two_keys() {
     let other = br#"{"amount":"1","id":"1","job":1,"state":1,"team":1,"timestamp":"2015-01-06T10:21:14Z"}"#;
     let place = Place::with(&[("a", good("1").as_bytes()), ("b", other)]);

@@ -148,6 +148,7 @@ fn bad_places() -> Vec<BadPlace> {
     let (one, two) = (|| good("1"), || good("2"));
     let none = String::new;
     let cut = r#"{"id":"cut","offer_name":"#;
+    let quote = r#"{"id":"cut","offer_name":"o}"#;
     let error = r#"{"message": "Too many requests", "status": 429}"#;
     let html = "<!DOCTYPE html>\n<html><body>502 {bad} gateway</body></html>";
     vec![
@@ -157,6 +158,8 @@ fn bad_places() -> Vec<BadPlace> {
         place(Reason::InvalidJson, "atpay", (one() + "\n", cut, format!("\n{}\n", two())), "1 2"),
         place(Reason::InvalidJson, "atpay", (one() + "\n", "garbage", format!("\n{}\n", two())), "1 2"),
         place(Reason::InvalidJson, "atpay", (one() + "\n", "}", format!("\n{}\n", two())), "1 2"),
+        place(Reason::InvalidJson, "atpay", (format!("[{},", one()), quote, format!(",{}]", two())), "1 2"),
+        place(Reason::InvalidJson, "atpay", (one(), r#"{"id":"cut"]}"#, two()), "1 2"),
         place(Reason::InvalidJson, "atpay", (format!("[{}", one()), ",", "]".into()), "1"),
         place(Reason::InvalidJson, "atpay", (format!("[{} ", one()), "", format!("{}]", two())), "1 2"),
         place(Reason::WrongType, "atpay", (format!("[{},", one()), "7", format!(",{}]", two())), "1 2"),
