@@ -113,17 +113,22 @@ impl Config {
         Sizes { read: self.read_bytes, chunk: self.chunk_bytes, block: (self.window_bytes() / 32).max(1 << 20) }
     }
 
+    /// What is left of the memory for rows and keys, besides what reading, encoding and the program itself take.
+    fn budget(&self) -> u64 {
+        self.memory.saturating_sub(FIXED_MEMORY).max(self.memory / 4)
+    }
+
     /// Records of this size together are encoded in one go; their rows take less.
     #[must_use]
     pub fn window_bytes(&self) -> u64 {
         // Arrow's offsets count to 2 GiB.
-        (self.memory / 4).min(1 << 30)
+        (self.budget() / 4).min(1 << 30)
     }
 
     /// Bytes that rows that wait to be encoded may use, and keys likewise.
     #[must_use]
     pub fn waiting_bytes(&self) -> u64 {
-        self.memory / 8
+        self.budget() / 8
     }
 
     /// The settings that shape the output, as text, for the run id.
@@ -150,5 +155,7 @@ impl Config {
     }
 }
 
+/// What a run takes however little memory is left for rows, as measured.
+const FIXED_MEMORY: u64 = 192 << 20;
 /// The default of `--memory`.
 pub const DEFAULT_MEMORY: u64 = 512 << 20;

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, new_empty_array, new_null_array};
+use arrow::buffer::NullBuffer;
 use arrow::compute::{concat, filter_record_batch};
 use arrow::datatypes::{Decimal128Type, Field};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -34,6 +35,8 @@ use crate::model::vocabulary::{AmountCheck, Classification, State};
 
 /// Fewer rows than this wait for more, so that row groups are not too small.
 const LEAST_GROUP_ROWS: usize = 2048;
+/// What the numbers of a row take, at most.
+const NUMBER_BYTES: usize = 128;
 /// How many partitions are finished at once.
 const FINISH_AT_ONCE: usize = 16;
 /// Rows of a partition that are fetched from disk are encoded when they take more memory than this.
@@ -246,6 +249,17 @@ struct Slice<'b> {
 }
 
 impl Slice<'_> {
+    /// Whether a column is null throughout.
+    fn is_null(&self, number: usize) -> bool {
+        let null = |nulls: &NullBuffer| nulls.slice(self.start, self.rows).null_count() == self.rows;
+        self.columns[number].as_ref().is_none_or(|values| values.nulls().is_some_and(null))
+    }
+
+    /// Roughly what the rows take.
+    fn bytes(&self) -> usize {
+        self.text_bytes(0..self.rows) + self.rows * NUMBER_BYTES
+    }
+
     /// Bytes of text in these rows.
     fn text_bytes(&self, rows: std::ops::Range<usize>) -> usize {
         let of = |values: &ArrayRef| {
@@ -279,7 +293,8 @@ struct OwnedSlice {
 
 impl OwnedSlice {
     fn of(batch: &RecordBatch) -> Self {
-        Self { columns: batch.columns().iter().cloned().map(Some).collect(), rows: batch.num_rows() }
+        let some = |column: &ArrayRef| (column.null_count() < column.len()).then(|| column.clone());
+        Self { columns: batch.columns().iter().map(some).collect(), rows: batch.num_rows() }
     }
 
     fn all(&self) -> Slice<'_> {
@@ -331,11 +346,9 @@ impl PartitionWriter {
     fn fetch(&mut self, setup: &Setup, partition: u32, runs: &mut [Run]) -> Result<()> {
         let last = std::mem::take(&mut self.waiting);
         for run in runs {
-            for (batch, bytes) in run.take(partition)? {
-                self.waiting_bytes += bytes;
-                self.waiting.push(OwnedSlice::of(&batch));
-            }
-            if self.waiting_bytes > FETCH_BYTES {
+            self.waiting.extend(run.take(partition)?.iter().map(OwnedSlice::of));
+            let bytes: usize = self.waiting.iter().map(|owned| owned.all().bytes()).sum();
+            if bytes > FETCH_BYTES {
                 self.flush(setup)?;
             }
         }
@@ -349,7 +362,10 @@ impl PartitionWriter {
         while !rest.is_empty() {
             let (now, later) = split(&rest, group_rows(&rest));
             let rows = now.iter().map(|slice| slice.rows).sum();
-            let group = setup.encode(rows, |number| gather(setup, &now, number))?;
+            let null = |number: &usize| now.iter().all(|slice| slice.is_null(*number));
+            let nulls =
+                (0..setup.arrow_schema().fields().len()).filter(null).fold(0, |bits, number| bits | 1 << number);
+            let group = setup.encode(rows, nulls, |number| gather(setup, &now, number))?;
             self.append(setup, group)?;
             rest = later;
         }
@@ -417,8 +433,7 @@ fn group_rows(slices: &[Slice<'_>]) -> usize {
     let mut bytes = 0;
     let sizes = slices.iter().flat_map(|slice| (0..slice.rows).map(|row| slice.text_bytes(row..row + 1)));
     let fits = |size: usize| {
-        // A row's numbers take up to this much.
-        bytes += size + 128;
+        bytes += size + NUMBER_BYTES;
         bytes <= MAX_GROUP_BYTES
     };
     sizes.map(fits).take_while(|fits| *fits).count().clamp(1, MAX_GROUP_ROWS)
@@ -442,7 +457,7 @@ fn split<'b>(slices: &[Slice<'b>], mut rows: usize) -> (Vec<Slice<'b>>, Vec<Slic
 
 /// One column of consecutive slices as one array; `None` when all of it is null.
 fn gather(setup: &Setup, slices: &[Slice<'_>], number: usize) -> Result<ColumnValues> {
-    if slices.iter().all(|slice| slice.columns[number].is_none()) {
+    if slices.iter().all(|slice| slice.is_null(number)) {
         return Ok(None);
     }
     let kind = setup.arrow_schema().field(number).data_type();

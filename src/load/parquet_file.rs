@@ -4,10 +4,11 @@
 //! at once. A row group is encoded in one go, as encoders and their compression cost too much memory to stay open. A
 //! file's footer is written last, when the run id is known; between row groups no file stays open.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result};
 use arrow::array::{ArrayRef, new_null_array};
@@ -16,7 +17,9 @@ use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr, WriterVersion};
+use parquet::file::properties::{
+    EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterPropertiesPtr, WriterVersion,
+};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnPath, TypePtr};
 use rayon::prelude::*;
@@ -55,8 +58,12 @@ impl Codec {
 pub struct Setup {
     arrow_schema: SchemaRef,
     root: TypePtr,
+    codec: Codec,
+    bloom_filter: bool,
     properties: WriterPropertiesPtr,
-    factory: ArrowRowGroupWriterFactory,
+    /// Makers of encoders, by which columns are null throughout: those need no compression, and a compressor costs more
+    /// than a small row group.
+    factories: Mutex<BTreeMap<u64, Arc<ArrowRowGroupWriterFactory>>>,
 }
 
 impl std::fmt::Debug for Setup {
@@ -72,11 +79,25 @@ impl Setup {
     /// When the schema does not convert, which would be a mistake of ours.
     pub fn new(codec: Codec, bloom_filter: bool) -> Result<Self> {
         let arrow_schema = columns::schema();
-        let properties = Arc::new(properties(codec, bloom_filter));
+        let properties = Arc::new(properties(codec, bloom_filter).build());
         let root = ArrowSchemaConverter::new().convert(&arrow_schema)?.root_schema_ptr();
-        let template = SerializedFileWriter::new(io::sink(), root.clone(), properties.clone())?;
-        let factory = ArrowRowGroupWriterFactory::new(&template, arrow_schema.clone());
-        Ok(Self { arrow_schema, root, properties, factory })
+        Ok(Self { arrow_schema, root, codec, properties, bloom_filter, factories: Mutex::default() })
+    }
+
+    fn factory(&self, nulls: u64) -> Result<Arc<ArrowRowGroupWriterFactory>> {
+        let mut factories = self.factories.lock().expect("nobody panics with the lock");
+        if let Some(factory) = factories.get(&nulls) {
+            return Ok(factory.clone());
+        }
+        let mut builder = properties(self.codec, self.bloom_filter);
+        for (number, column) in COLUMNS.iter().enumerate().filter(|(number, _)| nulls >> number & 1 == 1) {
+            debug_assert!(column.nullable, "column {number} has values");
+            builder = builder.set_column_compression(ColumnPath::from(column.name), Compression::UNCOMPRESSED);
+        }
+        let template = SerializedFileWriter::new(io::sink(), self.root.clone(), Arc::new(builder.build()))?;
+        let factory = Arc::new(ArrowRowGroupWriterFactory::new(&template, self.arrow_schema.clone()));
+        factories.insert(nulls, factory.clone());
+        Ok(factory)
     }
 
     /// The unified schema.
@@ -85,13 +106,15 @@ impl Setup {
         &self.arrow_schema
     }
 
-    /// Encodes a row group of `rows` rows; `values` gives each column's, `None` for nothing but nulls.
+    /// Encodes a row group of `rows` rows; `values` gives each column's, `None` for nothing but nulls, as the bits of
+    /// `nulls` tell.
     ///
     /// # Errors
     /// When a column can't be encoded.
     pub fn encode(
         &self,
         rows: usize,
+        nulls: u64,
         values: impl Fn(usize) -> Result<Option<ArrayRef>> + Sync,
     ) -> Result<EncodedGroup> {
         let encode = |(number, mut writer): (usize, ArrowColumnWriter)| -> Result<ArrowColumnChunk> {
@@ -102,13 +125,13 @@ impl Setup {
             }
             Ok(writer.close()?)
         };
-        let writers = self.factory.create_column_writers(0)?;
+        let writers = self.factory(nulls)?.create_column_writers(0)?;
         let columns = writers.into_par_iter().enumerate().map(encode).collect::<Result<_>>()?;
         Ok(EncodedGroup { columns, rows })
     }
 }
 
-fn properties(codec: Codec, bloom_filter: bool) -> WriterProperties {
+fn properties(codec: Codec, bloom_filter: bool) -> WriterPropertiesBuilder {
     let compression = match codec {
         Codec::Zstd => Compression::ZSTD(ZstdLevel::try_new(1).expect("a valid level")),
         Codec::Snappy => Compression::SNAPPY,
@@ -130,7 +153,7 @@ fn properties(codec: Codec, bloom_filter: bool) -> WriterProperties {
             (Values::Unique, _) => {}
         }
     }
-    builder.build()
+    builder
 }
 
 /// A row group in memory.

@@ -73,9 +73,8 @@ impl std::fmt::Debug for Run {
 }
 
 impl Run {
-    /// The rows of a partition, if the run has any, with their share of the memory of the batch they are in; partitions
-    /// must be asked for in the run's order.
-    pub(super) fn take(&mut self, partition: u32) -> Result<Vec<(RecordBatch, usize)>> {
+    /// The rows of a partition, if the run has any; partitions must be asked for in the run's order.
+    pub(super) fn take(&mut self, partition: u32) -> Result<Vec<RecordBatch>> {
         let Some((_, mut rows)) = self.index.pop_front_if(|entry| entry.0 == partition) else { return Ok(Vec::new()) };
         let mut taken = Vec::new();
         while rows > 0 {
@@ -87,8 +86,7 @@ impl Run {
                 }
             };
             let count = rows.min(batch.num_rows() - self.at);
-            let share = batch.get_array_memory_size() * count / batch.num_rows();
-            taken.push((batch.slice(self.at, count), share));
+            taken.push(batch.slice(self.at, count));
             self.at += count;
             rows -= count;
             self.batch = Some(batch);
