@@ -202,7 +202,7 @@ impl<'a> Worker<'a> {
                 let told = Told::of(text).map_err(Reject::from)?;
                 match told.sources[..] {
                     [] if told.is_error_body() => Err(error_body().into()),
-                    [] if told.is_empty_envelope() && self.lists_are_empty(text) => Err(Fate::Empty),
+                    [] if told.is_empty_envelope() => Err(Fate::Empty),
                     [] => Err(unknown()),
                     [one, ref others @ ..] => {
                         let also: String = others.iter().map(|other| format!(" and {}", other.name())).collect();
@@ -213,23 +213,6 @@ impl<'a> Worker<'a> {
             }
             _ => Err(unknown()),
         }
-    }
-
-    fn lists_are_empty(&mut self, text: &str) -> bool {
-        let keys = sources::envelope_keys();
-        let mut empty = true;
-        let read = self.reader.members(text, |member| {
-            if keys.contains(&&*member.key()) {
-                let raw = member.value.raw;
-                empty &= match member.value.kind {
-                    Type::Null => true,
-                    Type::Array => raw[1..raw.len() - 1].trim().is_empty(),
-                    _ => false,
-                };
-            }
-            Ok(())
-        });
-        read.is_ok() && empty
     }
 
     fn text(&self, (start, end): (usize, usize)) -> Result<&'a str, Reject> {

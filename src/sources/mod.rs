@@ -124,6 +124,9 @@ pub struct Told {
     pub sources: Vec<&'static dyn Source>,
     /// The record's keys.
     keys: Vec<String>,
+    /// Whether a member with the key of a list is null or an empty array, and whether one is anything else.
+    empty_list: bool,
+    other_list: bool,
 }
 
 impl Told {
@@ -133,12 +136,21 @@ impl Told {
     /// What is wrong with the text as JSON.
     pub fn of(text: &str) -> Result<Self, Broken> {
         let mut keys = Vec::new();
+        let (mut empty_list, mut other_list) = (false, false);
+        let lists = envelope_keys();
         Reader::default().members(text, |member| {
-            keys.push(member.key().into_owned());
+            let key = member.key();
+            if lists.contains(&&*key) {
+                let raw = member.value.raw;
+                let empty = raw == "null" || (raw.starts_with('[') && raw[1..raw.len() - 1].trim().is_empty());
+                empty_list |= empty;
+                other_list |= !empty;
+            }
+            keys.push(key.into_owned());
             Ok(())
         })?;
         let sources = ALL.iter().copied().filter(|source| tells(*source, |name| keys.iter().any(|key| key == name)));
-        Ok(Self { sources: sources.collect(), keys })
+        Ok(Self { sources: sources.collect(), keys, empty_list, other_list })
     }
 
     /// The one source that tells the record.
@@ -158,16 +170,21 @@ impl Told {
     #[must_use]
     pub fn is_error_body(&self) -> bool {
         const SPEAKS: &[&str] = &["error", "errors", "message", "fault", "detail"];
-        const RECORD: &[&str] = &["id", "transactionGuid", "transactionId", "amount"];
-        self.sources.is_empty() && self.has(SPEAKS) && !self.has(RECORD)
+        self.sources.is_empty() && self.has(SPEAKS) && !self.is_like_a_record()
     }
 
-    /// Whether this is an envelope whose list is null or absent.
+    /// Whether this is an envelope whose list is null, empty or absent. Where the list is absent, nothing but documented
+    /// paging may be there: another API's page is no empty one of ours.
     #[must_use]
     pub fn is_empty_envelope(&self) -> bool {
-        let paging = |names: &[&str]| names.iter().all(|name| self.has(&[name]));
-        self.sources.is_empty()
-            && (self.has(&envelope_keys()) || self.has(&["pagination"]) || paging(&["pageNumber", "pageSize"]))
+        const PAGING: &[&str] = &["pageNumber", "pageSize", "startDate", "endDate", "pagination"];
+        let paging_alone = !self.keys.is_empty() && self.keys.iter().all(|key| PAGING.contains(&key.as_str()));
+        let empty = self.empty_list && !self.other_list && !self.is_like_a_record();
+        self.sources.is_empty() && (empty || paging_alone)
+    }
+
+    fn is_like_a_record(&self) -> bool {
+        self.has(&["id", "transactionGuid", "transactionId", "amount"])
     }
 }
 
@@ -188,6 +205,23 @@ mod tests {
                 let told: Vec<_> = ALL.iter().filter(|other| tells(**other, |name| group.contains(&name))).collect();
                 assert_eq!(told.len(), 1, "{group:?}");
             }
+        }
+    }
+
+    #[test]
+    fn only_our_own_pages_are_empty_ones() {
+        for (text, empty) in [
+            (r#"{"list":null}"#, true),
+            (r#"{"transactions":[ ],"pagination":{}}"#, true),
+            (r#"{"pagination":{"totalCount":0}}"#, true),
+            (r#"{"pageNumber":1,"pageSize":50}"#, true),
+            (r#"{"list":null,"amount":1}"#, false),
+            (r#"{"list":"text"}"#, false),
+            (r#"{"payments":{"a":1}}"#, false),
+            (r#"{"data":[{"a":1}],"pagination":{}}"#, false),
+            ("{}", false),
+        ] {
+            assert_eq!(Told::of(text).expect("valid").is_empty_envelope(), empty, "{text}");
         }
     }
 
