@@ -4,21 +4,19 @@
 //! document that says it has no records (`{"list": null}`). Rows come out ordered by partition, and within one in input
 //! order.
 
-use twox_hash::{XxHash3_64, XxHash3_128};
+use twox_hash::XxHash3_64;
 
 use crate::extract::chunks::{Chunk, Fault, FaultText, Item};
 use crate::load::keys::KeyEntry;
 use crate::load::loader::Batch;
 use crate::load::partition::{PartitionKey, Partitioning};
 use crate::load::quarantine::{Raw, Rejected};
-use crate::model::columns::{Placed, fill};
+use crate::model::columns::{Filling, Placed};
 use crate::model::counts::{RowFacts, SourceCounts};
 use crate::model::json::{Reader, Type};
 use crate::model::reject::{Reason, Reject};
-use crate::model::transaction::Transaction;
-use crate::model::vocabulary::State;
 use crate::sources::record::Record;
-use crate::sources::{self, Mapped, Settings, Source, Told, tells};
+use crate::sources::{self, Mapped, Settings, Source, Told};
 
 /// What a run normalizes by.
 #[derive(Clone, Debug)]
@@ -34,6 +32,8 @@ pub struct Rules {
 pub struct Origin<'a> {
     /// The dump's number in input order.
     pub dump: usize,
+    /// Its place among all dumps by path, those of earlier runs included.
+    pub rank: u32,
     /// Its path as lineage writes it.
     pub source_file: &'a str,
 }
@@ -53,17 +53,26 @@ pub struct Normalized {
     pub empty: u64,
 }
 
+/// Memory that is used again for the next chunk.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    reader: Reader,
+    rows: Filling,
+    /// By row: its partition, and its key.
+    partitions: Vec<PartitionKey>,
+    keys: Vec<KeyEntry>,
+    order: Vec<u32>,
+}
+
 /// Normalizes one chunk.
 #[must_use]
-pub fn normalize(chunk: &Chunk, origin: Origin<'_>, rules: &Rules) -> Normalized {
+pub fn normalize(chunk: &Chunk, origin: Origin<'_>, rules: &Rules, scratch: &mut Scratch) -> Normalized {
     let mut worker = Worker {
         chunk,
         origin,
         rules,
         text: simdutf8::basic::from_utf8(&chunk.bytes).ok(),
-        reader: Reader::default(),
-        rows: Vec::with_capacity(chunk.items.len()),
-        contents: Vec::with_capacity(chunk.items.len()),
+        scratch,
         out: Normalized { counts: vec![SourceCounts::default(); sources::ALL.len()], ..Normalized::default() },
     };
     match chunk.source {
@@ -79,11 +88,7 @@ struct Worker<'a> {
     rules: &'a Rules,
     /// The chunk as text, when all of it is UTF-8.
     text: Option<&'a str>,
-    reader: Reader,
-    /// Rows with the offset of their record in the dump.
-    rows: Vec<(Transaction<'a>, u64)>,
-    /// Hashes of the records' texts, by row.
-    contents: Vec<u64>,
+    scratch: &'a mut Scratch,
     out: Normalized,
 }
 
@@ -103,7 +108,7 @@ impl<'a> Worker<'a> {
     /// Items of a dump of which the source is known.
     fn records(&mut self, number: usize) {
         let source = sources::ALL[number];
-        let mut record = Record::new(source.documented());
+        let mut record = Record::new(source);
         for item in &self.chunk.items {
             match item {
                 &Item::Record { start, end, alone } => {
@@ -145,8 +150,8 @@ impl<'a> Worker<'a> {
         alone: bool,
     ) -> Result<(), Fate> {
         let text = self.text((start, end))?;
-        record.read(&mut self.reader, text).map_err(Reject::from)?;
-        if !tells(source, |name| record.has(name)) {
+        record.read(&mut self.scratch.reader, text).map_err(Reject::from)?;
+        if !record.is_told() {
             Self::untold(source, text, alone)?;
         }
         let Mapped { row, notes } = source.map(record, self.rules.settings[number])?;
@@ -166,8 +171,19 @@ impl<'a> Worker<'a> {
         for member in record.unknown() {
             counts.unknown_member(&member.key(), (self.origin.dump, at));
         }
-        self.contents.push(XxHash3_64::oneshot(text.as_bytes()));
-        self.rows.push((row, at));
+        let Scratch { rows, partitions, keys, .. } = &mut *self.scratch;
+        keys.push(KeyEntry {
+            source: u8::try_from(number).expect("a handful of sources"),
+            updated_at: row.updated_at,
+            completed_at: row.completed_at,
+            is_final: row.state.is_final(),
+            dump: self.origin.rank,
+            offset: at,
+            content: XxHash3_64::oneshot(text.as_bytes()),
+        });
+        partitions.push(self.rules.partitioning.key(row.source, row.occurred_at));
+        let source_offset = i64::try_from(at).expect("a file is smaller than 8 EiB");
+        rows.push(&Placed { row: &row, source_file: self.origin.source_file, source_offset });
         Ok(())
     }
 
@@ -186,7 +202,7 @@ impl<'a> Worker<'a> {
 
     fn element(&mut self, place: (usize, usize)) -> Result<(), Fate> {
         let text = self.text(place)?;
-        let value = self.reader.check(text).map_err(Reject::from)?;
+        let value = self.scratch.reader.check(text).map_err(Reject::from)?;
         let message = format!("a record is an object, found {}", value.kind.name());
         Err(Reject::new(Reason::WrongType, message).into())
     }
@@ -194,7 +210,7 @@ impl<'a> Worker<'a> {
     /// A document that is no dump, or one without records.
     fn document(&mut self, place: (usize, usize)) -> Result<(), Fate> {
         let text = self.text(place)?;
-        let value = self.reader.check(text).map_err(Reject::from)?;
+        let value = self.scratch.reader.check(text).map_err(Reject::from)?;
         let unknown = || Reject::new(Reason::UnknownFormat, "no known source tells records in this document").into();
         match value.kind {
             Type::Array if text[1..text.len() - 1].trim().is_empty() => Err(Fate::Empty),
@@ -259,48 +275,26 @@ impl<'a> Worker<'a> {
         });
     }
 
-    /// The key of a row and what decides between rows of one key; `number` is its place in the chunk.
-    fn key_entry(&self, row: &Transaction<'_>, number: u32) -> KeyEntry {
-        let mut hash = XxHash3_128::new();
-        hash.write(row.source.as_bytes());
-        hash.write(&[0]);
-        hash.write(row.transaction_id.as_bytes());
-        KeyEntry {
-            hash: hash.finish_128(),
-            updated_at: row.updated_at,
-            completed_at: row.completed_at,
-            is_final: matches!(row.state, State::Succeeded | State::Failed),
-            sequence: u64::from(number),
-            content: self.contents[number as usize],
+    /// Orders the rows by partition.
+    fn finish(self) -> Normalized {
+        let Scratch { rows, partitions, keys, order, .. } = self.scratch;
+        let mut out = self.out;
+        order.clear();
+        order.extend((0..).take(partitions.len()));
+        let sorted = partitions.is_sorted();
+        if !sorted {
+            order.sort_by_key(|&row| partitions[row as usize]);
         }
-    }
-
-    fn finish(mut self) -> Normalized {
-        let partitioning = &self.rules.partitioning;
-        let key = |row: &Transaction<'_>| partitioning.key(row.source, row.occurred_at);
-        let mut order: Vec<(PartitionKey, u32)> =
-            (0..).zip(&self.rows).map(|(number, (row, _))| (key(row), number)).collect();
-        if !order.is_sorted() {
-            order.sort_unstable();
-        }
-        for chunk in order.chunk_by(|a, b| a.0 == b.0) {
-            self.out.batch.partitions.push((chunk[0].0, chunk.len()));
-        }
-        let placed: Vec<Placed<'_>> = order
-            .iter()
-            .map(|&(_, number)| {
-                let (row, offset) = &self.rows[number as usize];
-                let source_offset = i64::try_from(*offset).expect("a file is smaller than 8 EiB");
-                Placed { row, source_file: self.origin.source_file, source_offset }
-            })
-            .collect();
-        self.out.batch.rows = placed.len();
-        if !placed.is_empty() {
-            self.out.batch.columns = fill(&placed);
-        }
-        let numbers = order.iter().map(|(_, number)| *number);
-        self.out.batch.keys = numbers.zip(&placed).map(|(number, placed)| self.key_entry(placed.row, number)).collect();
-        self.out
+        let same = |a: &u32, b: &u32| partitions[*a as usize] == partitions[*b as usize];
+        out.batch = Batch {
+            rows: partitions.len(),
+            columns: rows.take((!sorted).then_some(order)),
+            partitions: order.chunk_by(same).map(|some| (partitions[some[0] as usize], some.len())).collect(),
+            keys: order.iter().map(|&row| keys[row as usize]).collect(),
+        };
+        partitions.clear();
+        keys.clear();
+        out
     }
 }
 

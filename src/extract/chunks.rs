@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
+use std::sync::Mutex;
 
 pub use super::scanner::{Fault, FaultText, Item, MAX_RECORD, Shapes};
 use super::scanner::{Scanner, Step};
@@ -14,6 +15,47 @@ use super::scanner::{Scanner, Step};
 const SNIFF_ITEMS: usize = 100;
 /// … and this many bytes.
 const SNIFF_BYTES: u64 = 16 << 20;
+
+/// Where a dump's bytes come from.
+pub trait ReadMore {
+    /// Appends bytes, about `limit` or what fits in the spare capacity, and tells how many; none at the end.
+    ///
+    /// # Errors
+    /// When nothing can be read.
+    fn read_more(&mut self, bytes: &mut Vec<u8>, limit: usize) -> io::Result<usize>;
+}
+
+impl ReadMore for &[u8] {
+    fn read_more(&mut self, bytes: &mut Vec<u8>, limit: usize) -> io::Result<usize> {
+        self.take(limit as u64).read_to_end(bytes)
+    }
+}
+
+/// Buffers that are used again, as fresh memory is slow.
+#[derive(Debug, Default)]
+pub struct Buffers(Mutex<Vec<Vec<u8>>>);
+
+impl Buffers {
+    /// More than these are not kept.
+    const MOST: usize = 64;
+
+    /// Keeps a buffer that is done with.
+    pub fn give(&self, buffer: Vec<u8>) {
+        let mut buffers = self.0.lock().expect("nobody panics with the lock");
+        if buffers.len() < Self::MOST {
+            buffers.push(buffer);
+        }
+    }
+
+    fn take(&self, capacity: usize) -> Vec<u8> {
+        let kept = self.0.lock().expect("nobody panics with the lock").pop();
+        // One that has become larger goes back to the system.
+        let mut buffer = kept.filter(|buffer| buffer.capacity() <= 2 * capacity).unwrap_or_default();
+        buffer.clear();
+        buffer.reserve_exact(capacity);
+        buffer
+    }
+}
 
 /// What an item costs in memory beside its bytes, roughly, with what it becomes.
 const ITEM_BYTES: usize = 256;
@@ -90,6 +132,7 @@ enum Sniff {
 pub struct Chunks<'s, R> {
     reader: R,
     shapes: Shapes<'s>,
+    buffers: &'s Buffers,
     scanner: Scanner<'s>,
     sizes: Sizes,
     sniff: Sniff,
@@ -102,14 +145,15 @@ pub struct Chunks<'s, R> {
     done: bool,
 }
 
-impl<'s, R: Read> Chunks<'s, R> {
+impl<'s, R: ReadMore> Chunks<'s, R> {
     /// The chunks of what `reader` holds; `source` is the number of the source if it is known.
-    pub fn new(reader: R, shapes: Shapes<'s>, sizes: Sizes, source: Option<usize>) -> Self {
+    pub fn new(reader: R, shapes: Shapes<'s>, buffers: &'s Buffers, sizes: Sizes, source: Option<usize>) -> Self {
         let sniff = if source.is_some() { Sniff::Decided(source) } else { Sniff::Undecided(0) };
         let scanner = Scanner::new(shapes);
         Self {
             reader,
             shapes,
+            buffers,
             scanner,
             sizes,
             sniff,
@@ -169,7 +213,7 @@ impl<'s, R: Read> Chunks<'s, R> {
     }
 
     fn take(&mut self, ends_block: bool) -> Chunk {
-        let (base, bytes, items) = self.scanner.take(self.sizes.buffer());
+        let (base, bytes, items) = self.scanner.take(self.buffers.take(self.sizes.buffer()));
         self.counted = 0;
         if ends_block {
             self.block = 0;
@@ -226,14 +270,16 @@ impl<'s, R: Read> Chunks<'s, R> {
 
     fn read_more(&mut self) -> io::Result<()> {
         let bytes = &mut self.scanner.bytes;
+        if bytes.capacity() == 0 {
+            *bytes = self.buffers.take(self.sizes.buffer());
+        }
         if bytes.capacity() - bytes.len() < self.sizes.read {
             // A large record makes the buffer grow by half, as doubling would take too much.
             bytes.reserve_exact(self.sizes.buffer().max(bytes.len() / 2));
         }
-        let limit = self.sizes.read as u64;
-        let count = Read::by_ref(&mut self.reader).take(limit).read_to_end(bytes)?;
+        let count = self.reader.read_more(bytes, self.sizes.read)?;
         self.read += count as u64;
-        self.scanner.ended = (count as u64) < limit;
+        self.scanner.ended = count == 0;
         Ok(())
     }
 }
@@ -255,7 +301,8 @@ mod tests {
     /// Everything in a dump, one line each: what it is and its text, which is also at its offset.
     fn items(dump: &[u8], read: usize, chunk: usize) -> Vec<String> {
         let shapes = Shapes { envelope_keys: &["list"], told: &told };
-        let mut chunks = Chunks::new(dump, shapes, Sizes { read, chunk, block: 1 << 20 }, None);
+        let buffers = Buffers::default();
+        let mut chunks = Chunks::new(dump, shapes, &buffers, Sizes { read, chunk, block: 1 << 20 }, None);
         let mut seen = Vec::new();
         while let Some(chunk) = chunks.next_chunk().expect("memory can be read") {
             assert_eq!(dump[usize::try_from(chunk.base).expect("small")..][..chunk.bytes.len()], chunk.bytes);

@@ -5,11 +5,15 @@
 //! by member, as a decoder of one member would silently end early; zero bytes behind the last one are padding.
 
 use std::fs::{File, Metadata};
-use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Chain, Cursor, Read, Seek};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use flate2::bufread::GzDecoder;
+use rustix::buffer::spare_capacity;
+use rustix::io::retry_on_intr;
+
+use super::chunks::ReadMore;
 
 const BUFFER: usize = 256 << 10;
 /// The largest window a zstd frame may ask for, as a power of two: 128 MiB.
@@ -41,7 +45,7 @@ impl std::fmt::Debug for DumpReader {
 }
 
 enum Content {
-    Plain(Box<Chain<Cursor<Vec<u8>>, Stored>>),
+    Plain(Box<Stored>),
     Gzip(Box<Gzip>),
     Zstd(Box<zstd::stream::read::Decoder<'static, Buffered>>),
 }
@@ -60,15 +64,17 @@ impl DumpReader {
         let mut head = Vec::with_capacity(4);
         Read::by_ref(&mut stored).take(4).read_to_end(&mut head)?;
         let format = Format::of(&head);
-        let all = Cursor::new(head).chain(stored);
+        let input = |head, stored| BufReader::with_capacity(BUFFER, Cursor::new(head).chain(stored));
         let content = match format {
-            Format::Plain => Content::Plain(Box::new(all)),
+            Format::Plain => {
+                stored.rewind()?;
+                Content::Plain(Box::new(stored))
+            }
             Format::Gzip => {
-                let input = BufReader::with_capacity(BUFFER, all);
-                Content::Gzip(Box::new(Gzip { member: Some(GzDecoder::new(input)) }))
+                Content::Gzip(Box::new(Gzip { member: Some(GzDecoder::new(input(head, stored))), ended: false }))
             }
             Format::Zstd => {
-                let input = BufReader::with_capacity(BUFFER, all);
+                let input = input(head, stored);
                 let mut decoder = zstd::stream::read::Decoder::with_buffer(input)?;
                 decoder.window_log_max(MAX_ZSTD_WINDOW_LOG)?;
                 Content::Zstd(Box::new(decoder))
@@ -84,7 +90,7 @@ impl DumpReader {
     pub fn finish(self) -> io::Result<Facts> {
         let compressed = !matches!(self.content, Content::Plain(_));
         let stored = match self.content {
-            Content::Plain(content) => content.into_inner().1,
+            Content::Plain(stored) => *stored,
             Content::Gzip(gzip) => gzip.into_stored(),
             Content::Zstd(decoder) => decoder.finish().into_inner().into_inner().1,
         };
@@ -99,12 +105,12 @@ impl DumpReader {
     }
 }
 
-impl Read for DumpReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+impl ReadMore for DumpReader {
+    fn read_more(&mut self, bytes: &mut Vec<u8>, limit: usize) -> io::Result<usize> {
         match &mut self.content {
-            Content::Plain(content) => content.read(buffer),
-            Content::Gzip(gzip) => gzip.read(buffer),
-            Content::Zstd(decoder) => decoder.read(buffer),
+            Content::Plain(stored) => stored.read_more(bytes),
+            Content::Gzip(gzip) => gzip.take(limit as u64).read_to_end(bytes),
+            Content::Zstd(decoder) => decoder.take(limit as u64).read_to_end(bytes),
         }
     }
 }
@@ -167,15 +173,39 @@ struct Stored {
     bytes: u64,
 }
 
+impl Stored {
+    /// Forgets what was read.
+    fn rewind(&mut self) -> io::Result<()> {
+        self.file.rewind()?;
+        self.digest.reset();
+        self.bytes = 0;
+        Ok(())
+    }
+
+    /// Reads into the spare capacity of `bytes`.
+    fn read_more(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
+        let start = bytes.len();
+        let count =
+            self.count(retry_on_intr(|| rustix::io::read(&self.file, spare_capacity(bytes))).map_err(Into::into))?;
+        self.digest.update(&bytes[start..]);
+        Ok(count)
+    }
+
+    fn count(&mut self, read: io::Result<usize>) -> io::Result<usize> {
+        let count = read.map_err(|error| match error.kind() {
+            io::ErrorKind::Interrupted => error,
+            kind => io::Error::new(kind, Unreadable(error)),
+        })?;
+        self.bytes += count as u64;
+        Ok(count)
+    }
+}
+
 impl Read for Stored {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = match self.file.read(buffer) {
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
-            Err(error) => return Err(io::Error::new(error.kind(), Unreadable(error))),
-        };
+        let read = self.file.read(buffer);
+        let count = self.count(read)?;
         self.digest.update(&buffer[..count]);
-        self.bytes += count as u64;
         Ok(count)
     }
 }
@@ -184,6 +214,8 @@ impl Read for Stored {
 struct Gzip {
     /// Empty only while one member gives way to the next.
     member: Option<GzDecoder<Buffered>>,
+    /// Whether nothing follows the last member.
+    ended: bool,
 }
 
 impl Gzip {
@@ -215,12 +247,14 @@ impl Gzip {
 
 impl Read for Gzip {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
+        while !self.ended {
             let count = self.member.as_mut().expect("a member is always open between reads").read(buffer)?;
-            if count > 0 || buffer.is_empty() || !self.next_member()? {
+            if count > 0 || buffer.is_empty() {
                 return Ok(count);
             }
+            self.ended = !self.next_member()?;
         }
+        Ok(0)
     }
 }
 
@@ -240,11 +274,15 @@ mod tests {
         file.write_all(stored).expect("written");
         let mut reader = DumpReader::open(file.path()).expect("opens");
         let mut text = Vec::new();
-        match reader.read_to_end(&mut text) {
-            Ok(_) => Ok((text, reader.finish().expect("metadata"))),
-            Err(error) => {
-                assert!(is_corruption(&error), "{error}");
-                Err(error.to_string())
+        loop {
+            text.reserve(10);
+            match reader.read_more(&mut text, 10) {
+                Ok(0) => return Ok((text, reader.finish().expect("metadata"))),
+                Ok(_) => {}
+                Err(error) => {
+                    assert!(is_corruption(&error), "{error}");
+                    return Err(error.to_string());
+                }
             }
         }
     }

@@ -237,9 +237,8 @@ impl<'s> Scanner<'s> {
         *self = Self { bytes, ended: self.ended, opaque: true, ..Self::new(self.shapes) };
     }
 
-    /// Hands on everything consumed: its bytes and items. Further bytes go to a buffer of this capacity.
-    pub(super) fn take(&mut self, capacity: usize) -> (u64, Vec<u8>, Vec<Item>) {
-        let mut rest = Vec::with_capacity(capacity);
+    /// Hands on everything consumed: its bytes and items. Further bytes go to the empty buffer `rest`.
+    pub(super) fn take(&mut self, mut rest: Vec<u8>) -> (u64, Vec<u8>, Vec<Item>) {
         rest.extend_from_slice(&self.bytes[self.pos..]);
         let mut taken = std::mem::replace(&mut self.bytes, rest);
         taken.truncate(self.pos);

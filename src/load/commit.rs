@@ -9,6 +9,8 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -19,6 +21,9 @@ use crate::model::paths::shown;
 pub const META_DIRECTORY: &str = "_paynorm";
 /// The file that tells that a dataset is ours.
 pub const MANIFEST: &str = "manifest.json";
+
+/// How many files are made durable at once; a run may have no more than 64 open.
+const SYNC_THREADS: usize = 16;
 
 /// What may be at the output before a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,15 +168,15 @@ impl Staging {
     /// When the snapshot could not be made visible; the output is then as it was.
     pub fn commit(self) -> Result<()> {
         let snapshot = self.snapshot();
-        sync_directories(&snapshot)?;
-        sync_directory(&self.directory)?;
+        make_durable(&snapshot)?;
+        sync(&self.directory)?;
         let flags = if self.out.symlink_metadata().is_ok() { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
         renameat_with(CWD, &snapshot, CWD, &self.out, flags).with_context(|| {
             let hint = "the output must be a plain directory on a file system that can exchange directories";
             format!("can't make the new snapshot visible as {}: {hint}", shown(&self.out))
         })?;
-        sync_directory(&self.directory)?;
-        sync_directory(self.directory.parent().unwrap_or(Path::new("/")))?;
+        sync(&self.directory)?;
+        sync(self.directory.parent().unwrap_or(Path::new("/")))?;
         self.discard()
     }
 
@@ -220,16 +225,12 @@ pub fn rename_staged(from: &Path, to: &Path) -> Result<()> {
     fs::rename(from, to).with_context(|| format!("can't rename {}", shown(from)))
 }
 
-/// Writes a small file and makes it durable.
+/// Writes a small file into staging.
 ///
 /// # Errors
 /// When it can't be written.
-pub fn write_durable(path: &Path, content: &[u8]) -> Result<()> {
-    let write = || -> io::Result<()> {
-        let mut file = File::create_new(path)?;
-        file.write_all(content)?;
-        file.sync_all()
-    };
+pub fn write_staged(path: &Path, content: &[u8]) -> Result<()> {
+    let write = || File::create_new(path)?.write_all(content);
     write().with_context(|| format!("can't write {}", shown(path)))
 }
 
@@ -242,20 +243,35 @@ fn remove_tree(path: &Path) -> Result<()> {
     }
 }
 
-fn sync_directories(directory: &Path) -> Result<()> {
-    let context = || format!("can't read {}", shown(directory));
-    for entry in fs::read_dir(directory).with_context(context)? {
-        let entry = entry.with_context(context)?;
-        if entry.file_type().with_context(context)?.is_dir() {
-            sync_directories(&entry.path())?;
+/// Makes every file and directory of a snapshot durable, many at once: they wait for the disk, not for the processor.
+fn make_durable(snapshot: &Path) -> Result<()> {
+    let mut paths = vec![snapshot.to_owned()];
+    let mut listed = 0;
+    while let Some(path) = paths.get(listed).cloned() {
+        listed += 1;
+        let context = || format!("can't read {}", shown(&path));
+        if path.symlink_metadata().with_context(context)?.is_dir() {
+            for entry in fs::read_dir(&path).with_context(context)? {
+                paths.push(entry.with_context(context)?.path());
+            }
         }
     }
-    sync_directory(directory)
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<()> {
+        while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
+            sync(path)?;
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..SYNC_THREADS.min(paths.len())).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| anyhow!("a thread that syncs panicked"))?)
+    })
 }
 
-fn sync_directory(directory: &Path) -> Result<()> {
-    let sync = || File::open(directory)?.sync_all();
-    sync().with_context(|| format!("can't make {} durable", shown(directory)))
+fn sync(path: &Path) -> Result<()> {
+    let sync = || File::open(path)?.sync_all();
+    sync().with_context(|| format!("can't make {} durable", shown(path)))
 }
 
 /// Refuses an output that a run would read, or that holds what it reads.

@@ -1,12 +1,14 @@
 //! One key, one row: of all rows with one (`source`, `transaction_id`), which one stays.
 //!
-//! The order is total, so that the answer does not depend on how the rows are grouped: the greatest `updated_at`, then
-//! the greatest `completed_at`, then a final state, then the later one in input order. A time that is absent counts as
-//! older than any.
+//! The order is total, so that the answer depends neither on how rows are grouped nor on the order of runs: the greatest
+//! `updated_at`, then the greatest `completed_at`, then a final state, then the later one by dump path and offset. A time
+//! that is absent counts as older than any.
 //!
-//! Keys are sorted into buckets by their hash. When they take more memory than they may, the buckets are written to disk
-//! and go on empty; at the end each bucket is looked at alone, several at once.
+//! Keys are sorted into buckets by their hash and kept with their ids, which decide: equal hashes alone replace nothing.
+//! When they take more memory than they may, the buckets are written to disk and go on empty; at the end each bucket is
+//! looked at alone, several at once.
 
+use std::cmp::Ordering;
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
@@ -14,26 +16,30 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use rayon::prelude::*;
+use twox_hash::XxHash3_64;
 
 use crate::model::time::Timestamp;
 
 /// How many buckets there are, as a power of two.
 const BUCKET_BITS: u32 = 8;
-const ENTRY_BYTES: usize = 64;
+/// Bytes of an entry before its id.
+const ENTRY_BYTES: usize = 58;
 
-/// A row's key and what decides between rows of one key.
+/// What decides between rows of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyEntry {
-    /// 128-bit hash of source and id.
-    pub hash: u128,
+    /// The number of the source.
+    pub source: u8,
     /// When the source last changed the record.
     pub updated_at: Option<Timestamp>,
     /// When the transaction was completed.
     pub completed_at: Option<Timestamp>,
     /// Whether the state is final.
     pub is_final: bool,
-    /// The row's place in input order.
-    pub sequence: u64,
+    /// The dump's place among all dumps by path.
+    pub dump: u32,
+    /// The record's offset in its dump.
+    pub offset: u64,
     /// Hash of the record's text, to tell identical duplicates from differing ones.
     pub content: u64,
 }
@@ -47,70 +53,86 @@ pub struct RowPlace {
     pub row: u32,
 }
 
-/// A key as it is kept: entries of one key sort by what comes before `content`, and the last one stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Kept {
-    hash: u128,
+/// A key as it is read from its bucket; what comes first in it decides first, and the greatest stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Kept<'b> {
+    source: u8,
+    id: &'b [u8],
     /// Times in microseconds, absent ones before all others.
     updated_at: i64,
     completed_at: i64,
-    /// Whether the state is final, in the highest bit, and the place in input order.
-    rank: u64,
+    is_final: bool,
+    dump: u32,
+    offset: u64,
     content: u64,
     place: RowPlace,
 }
 
-const FINAL: u64 = 1 << 63;
-
-impl Kept {
-    fn new(entry: &KeyEntry, place: RowPlace) -> Self {
-        let micros = |time: Option<Timestamp>| time.map_or(i64::MIN, Timestamp::micros);
-        Self {
-            hash: entry.hash,
-            updated_at: micros(entry.updated_at),
-            completed_at: micros(entry.completed_at),
-            rank: entry.sequence | if entry.is_final { FINAL } else { 0 },
-            content: entry.content,
-            place,
-        }
+impl Kept<'_> {
+    fn key(&self) -> (u8, &[u8]) {
+        (self.source, self.id)
     }
 
-    fn to_bytes(self) -> [u8; ENTRY_BYTES] {
-        let mut bytes = [0; ENTRY_BYTES];
-        bytes[..16].copy_from_slice(&self.hash.to_le_bytes());
-        bytes[16..24].copy_from_slice(&self.updated_at.to_le_bytes());
-        bytes[24..32].copy_from_slice(&self.completed_at.to_le_bytes());
-        bytes[32..40].copy_from_slice(&self.rank.to_le_bytes());
-        bytes[40..48].copy_from_slice(&self.content.to_le_bytes());
-        bytes[48..52].copy_from_slice(&self.place.partition.to_le_bytes());
-        bytes[52..56].copy_from_slice(&self.place.row.to_le_bytes());
-        bytes
+    fn order(&self, other: &Self) -> Ordering {
+        let rank =
+            |kept: &Self| (kept.updated_at, kept.completed_at, kept.is_final, kept.dump, kept.offset, kept.place);
+        rank(self).cmp(&rank(other))
     }
+}
 
-    fn from_bytes(bytes: &[u8]) -> Self {
-        let eight = |at: usize| <[u8; 8]>::try_from(&bytes[at..at + 8]).expect("eight bytes");
-        let four = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
-        Self {
-            hash: u128::from_le_bytes(bytes[..16].try_into().expect("sixteen bytes")),
-            updated_at: i64::from_le_bytes(eight(16)),
-            completed_at: i64::from_le_bytes(eight(24)),
-            rank: u64::from_le_bytes(eight(32)),
-            content: u64::from_le_bytes(eight(40)),
-            place: RowPlace { partition: four(48), row: four(52) },
-        }
-    }
+/// The hash of a key.
+fn hash_of(source: u8, id: &[u8]) -> u64 {
+    XxHash3_64::oneshot_with_seed(source.into(), id)
+}
+
+fn put(bucket: &mut Vec<u8>, hash: u64, entry: &KeyEntry, id: &[u8], place: RowPlace) {
+    let micros = |time: Option<Timestamp>| time.map_or(i64::MIN, Timestamp::micros);
+    let length = u32::try_from(id.len()).expect("a record is smaller than 4 GiB");
+    let mut bytes = [0; ENTRY_BYTES];
+    bytes[..8].copy_from_slice(&hash.to_le_bytes());
+    bytes[8..16].copy_from_slice(&micros(entry.updated_at).to_le_bytes());
+    bytes[16..24].copy_from_slice(&micros(entry.completed_at).to_le_bytes());
+    bytes[24..32].copy_from_slice(&entry.offset.to_le_bytes());
+    bytes[32..40].copy_from_slice(&entry.content.to_le_bytes());
+    bytes[40..44].copy_from_slice(&entry.dump.to_le_bytes());
+    bytes[44..48].copy_from_slice(&place.partition.to_le_bytes());
+    bytes[48..52].copy_from_slice(&place.row.to_le_bytes());
+    bytes[52..56].copy_from_slice(&length.to_le_bytes());
+    bytes[56] = entry.source;
+    bytes[57] = entry.is_final.into();
+    bucket.extend_from_slice(&bytes);
+    bucket.extend_from_slice(id);
+}
+
+/// The entry at `at`, its hash, and where the next one is.
+fn get(bucket: &[u8], at: usize) -> (u64, Kept<'_>, usize) {
+    let eight = |from: usize| <[u8; 8]>::try_from(&bucket[at + from..at + from + 8]).expect("eight bytes");
+    let four = |from: usize| u32::from_le_bytes(bucket[at + from..at + from + 4].try_into().expect("four bytes"));
+    let next = at + ENTRY_BYTES + four(52) as usize;
+    let kept = Kept {
+        source: bucket[at + 56],
+        id: &bucket[at + ENTRY_BYTES..next],
+        updated_at: i64::from_le_bytes(eight(8)),
+        completed_at: i64::from_le_bytes(eight(16)),
+        is_final: bucket[at + 57] != 0,
+        dump: four(40),
+        offset: u64::from_le_bytes(eight(24)),
+        content: u64::from_le_bytes(eight(32)),
+        place: RowPlace { partition: four(44), row: four(48) },
+    };
+    (u64::from_le_bytes(eight(0)), kept, next)
 }
 
 /// The keys of every row of a run.
 #[derive(Debug)]
 pub struct Keys {
-    buckets: Vec<Vec<Kept>>,
-    count: usize,
-    /// From this many on, the buckets are written to disk.
+    buckets: Vec<Vec<u8>>,
+    bytes: usize,
+    /// From this many bytes on, the buckets are written to disk.
     most: usize,
     path: PathBuf,
     spilled: Option<File>,
-    /// For each bucket, where its parts are on disk: offset and number of entries.
+    /// For each bucket, where its parts are on disk: offset and length.
     parts: Vec<Vec<(u64, usize)>>,
     written: u64,
 }
@@ -120,6 +142,8 @@ pub struct Keys {
 pub struct Loser {
     /// Where it is.
     pub place: RowPlace,
+    /// Where the row is that stays.
+    pub winner: RowPlace,
     /// Whether its record is the same, byte by byte, as the one that stays.
     pub identical: bool,
 }
@@ -131,15 +155,15 @@ impl Keys {
         let buckets = vec![Vec::new(); 1 << BUCKET_BITS];
         let parts = vec![Vec::new(); buckets.len()];
         // A growing vector holds half as much again.
-        let most = (memory / size_of::<Kept>() / 3 * 2).max(buckets.len());
-        Self { buckets, count: 0, most, path, spilled: None, parts, written: 0 }
+        Self { buckets, bytes: 0, most: memory / 3 * 2, path, spilled: None, parts, written: 0 }
     }
 
-    /// Adds a row.
-    pub fn push(&mut self, entry: &KeyEntry, place: RowPlace) {
-        let bucket = usize::try_from(entry.hash >> (128 - BUCKET_BITS)).expect("a bucket's number");
-        self.buckets[bucket].push(Kept::new(entry, place));
-        self.count += 1;
+    /// Adds a row with its id.
+    pub fn push(&mut self, entry: &KeyEntry, id: &str, place: RowPlace) {
+        let hash = hash_of(entry.source, id.as_bytes());
+        let bucket = usize::try_from(hash >> (64 - BUCKET_BITS)).expect("a bucket's number");
+        put(&mut self.buckets[bucket], hash, entry, id.as_bytes(), place);
+        self.bytes += ENTRY_BYTES + id.len();
     }
 
     /// Writes the keys to disk if there are too many in memory.
@@ -147,7 +171,7 @@ impl Keys {
     /// # Errors
     /// When the file can't be written.
     pub fn relieve(&mut self) -> Result<()> {
-        if self.count < self.most {
+        if self.bytes <= self.most {
             return Ok(());
         }
         let context = "can't write keys to disk";
@@ -157,19 +181,16 @@ impl Keys {
                 none.insert(File::options().read(true).write(true).create_new(true).open(&self.path).context(context)?)
             }
         };
-        let mut bytes = Vec::new();
         for (bucket, parts) in self.buckets.iter_mut().zip(&mut self.parts) {
             if bucket.is_empty() {
                 continue;
             }
-            bytes.clear();
-            bytes.extend(bucket.iter().flat_map(|kept| kept.to_bytes()));
-            file.write_all(&bytes).context(context)?;
+            file.write_all(bucket).context(context)?;
             parts.push((self.written, bucket.len()));
-            self.written += bytes.len() as u64;
+            self.written += bucket.len() as u64;
             bucket.clear();
         }
-        self.count = 0;
+        self.bytes = 0;
         Ok(())
     }
 
@@ -182,7 +203,6 @@ impl Keys {
         let work = self.buckets.into_par_iter().zip(self.parts);
         let found = work.map(|(mut bucket, parts)| {
             read_parts(file.as_ref(), &parts, &mut bucket).context("can't read keys from disk")?;
-            bucket.sort_unstable();
             Ok(losers_of(&bucket))
         });
         let mut losers = found.collect::<Result<Vec<_>>>()?.concat();
@@ -191,22 +211,36 @@ impl Keys {
     }
 }
 
-fn read_parts(file: Option<&File>, parts: &[(u64, usize)], bucket: &mut Vec<Kept>) -> Result<()> {
+fn read_parts(file: Option<&File>, parts: &[(u64, usize)], bucket: &mut Vec<u8>) -> Result<()> {
     let Some(file) = file else { return Ok(()) };
-    for &(offset, count) in parts {
-        let mut bytes = vec![0; count * ENTRY_BYTES];
-        file.read_exact_at(&mut bytes, offset)?;
-        bucket.extend(bytes.chunks_exact(ENTRY_BYTES).map(Kept::from_bytes));
+    for &(offset, length) in parts {
+        let start = bucket.len();
+        bucket.resize(start + length, 0);
+        file.read_exact_at(&mut bucket[start..], offset)?;
     }
     Ok(())
 }
 
-fn losers_of(sorted: &[Kept]) -> Vec<Loser> {
+fn losers_of(bucket: &[u8]) -> Vec<Loser> {
+    let mut entries = Vec::with_capacity(bucket.len() / (ENTRY_BYTES + 16));
+    let mut at = 0;
+    while at < bucket.len() {
+        let (hash, _, next) = get(bucket, at);
+        entries.push((hash, at));
+        at = next;
+    }
+    entries.sort_unstable();
     let mut losers = Vec::new();
-    for group in sorted.chunk_by(|a, b| a.hash == b.hash) {
-        if let [replaced @ .., winner] = group {
-            let loser = |kept: &Kept| Loser { place: kept.place, identical: kept.content == winner.content };
-            losers.extend(replaced.iter().map(loser));
+    for same_hash in entries.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
+        let mut kept: Vec<Kept<'_>> = same_hash.iter().map(|&(_, at)| get(bucket, at).1).collect();
+        kept.sort_unstable_by(|a, b| a.key().cmp(&b.key()).then_with(|| a.order(b)));
+        for group in kept.chunk_by(|a, b| a.key() == b.key()) {
+            if let [replaced @ .., winner] = group {
+                let identical = |kept: &Kept<'_>| kept.content == winner.content;
+                let loser =
+                    |kept: &Kept<'_>| Loser { place: kept.place, winner: winner.place, identical: identical(kept) };
+                losers.extend(replaced.iter().map(loser));
+            }
         }
     }
     losers
@@ -216,28 +250,30 @@ fn losers_of(sorted: &[Kept]) -> Vec<Loser> {
 mod tests {
     use super::*;
 
+    const ENTRY: KeyEntry =
+        KeyEntry { source: 1, updated_at: None, completed_at: None, is_final: true, dump: 0, offset: 0, content: 0 };
+
     /// Of entries with (updated, completed, final), which one stays; once in memory and once from disk.
     fn winner(entries: &[(Option<&str>, Option<&str>, bool)]) -> u32 {
         let directory = tempfile::tempdir().expect("a directory");
-        let find = |spill: bool| {
-            let mut keys = Keys::new(directory.path().join("keys"), 0);
+        let find = |memory: usize| {
+            let mut keys = Keys::new(directory.path().join("keys"), memory);
             let time = |text: Option<&str>| text.and_then(Timestamp::from_unix);
             for (&(updated, completed, is_final), number) in entries.iter().zip(0..) {
                 let (updated_at, completed_at) = (time(updated), time(completed));
-                let sequence = u64::from(number);
-                let entry = KeyEntry { hash: 1, updated_at, completed_at, is_final, sequence, content: 0 };
-                keys.push(&entry, RowPlace { partition: 0, row: number });
-                if spill {
-                    keys.count = keys.most;
-                    keys.relieve().expect("written");
-                }
+                let entry = KeyEntry { updated_at, completed_at, is_final, offset: number.into(), ..ENTRY };
+                keys.push(&entry, "id", RowPlace { partition: 0, row: number });
+                keys.relieve().expect("written");
             }
-            let lost: Vec<u32> = keys.losers().expect("read").iter().map(|loser| loser.place.row).collect();
+            let losers = keys.losers().expect("read");
+            let lost: Vec<u32> = losers.iter().map(|loser| loser.place.row).collect();
             assert_eq!(lost.len() + 1, entries.len());
-            (0..16).find(|number| !lost.contains(number)).expect("one stays")
+            let stays = (0..16).find(|number| !lost.contains(number)).expect("one stays");
+            assert!(losers.iter().all(|loser| loser.winner.row == stays));
+            stays
         };
-        assert_eq!(find(false), find(true));
-        find(false)
+        assert_eq!(find(1 << 20), find(0));
+        find(1 << 20)
     }
 
     #[test]
@@ -251,16 +287,25 @@ mod tests {
     }
 
     #[test]
-    fn entries_survive_the_disk() {
-        let entry = KeyEntry {
-            hash: u128::MAX - 7,
-            updated_at: Timestamp::from_unix("-5"),
-            completed_at: None,
-            is_final: true,
-            sequence: 9,
-            content: u64::MAX,
-        };
-        let kept = Kept::new(&entry, RowPlace { partition: 3, row: u32::MAX });
-        assert_eq!(Kept::from_bytes(&kept.to_bytes()), kept);
+    fn equal_hashes_alone_replace_nothing() {
+        let mut bucket = Vec::new();
+        for (row, (source, id)) in (0..).zip([(1, "a"), (1, "b"), (2, "a"), (1, "a")]) {
+            let entry = KeyEntry { source, offset: row.into(), ..ENTRY };
+            put(&mut bucket, 7, &entry, id.as_bytes(), RowPlace { partition: 0, row });
+        }
+        let lost: Vec<_> = losers_of(&bucket).iter().map(|loser| (loser.place.row, loser.winner.row)).collect();
+        assert_eq!(lost, [(0, 3)]);
+    }
+
+    #[test]
+    fn entries_survive_their_bucket() {
+        let (updated_at, place) = (Timestamp::from_unix("-5"), RowPlace { partition: 3, row: u32::MAX });
+        let entry = KeyEntry { updated_at, dump: 8, offset: 9, content: u64::MAX, ..ENTRY };
+        let mut bucket = Vec::new();
+        put(&mut bucket, 6, &entry, b"id", place);
+        let (hash, kept, next) = get(&bucket, 0);
+        assert_eq!((hash, kept.key(), kept.place, next), (6, (1, &b"id"[..]), place, bucket.len()));
+        assert_eq!((kept.updated_at, kept.completed_at, kept.is_final), (-5_000_000, i64::MIN, true));
+        assert_eq!((kept.dump, kept.offset, kept.content), (8, 9, u64::MAX));
     }
 }

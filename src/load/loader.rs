@@ -10,14 +10,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, new_empty_array, new_null_array};
-use arrow::buffer::NullBuffer;
-use arrow::compute::{concat, filter_record_batch};
-use arrow::datatypes::{Decimal128Type, Field};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, new_null_array};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::Decimal128Type;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 
@@ -27,7 +26,8 @@ use super::parquet_file::{
 };
 use super::partition::{PartitionKey, Partitioning};
 use super::spill::{Run, RunWriter};
-use crate::model::columns::ColumnValues;
+use crate::model::cells::Cells;
+use crate::model::columns::{self, COLUMNS, Column};
 use crate::model::counts::{RowFacts, SourceCounts};
 use crate::model::money::{Amount, Currency, Money};
 use crate::model::transaction::Amounts;
@@ -47,11 +47,11 @@ const FETCH_BYTES: usize = 4 << 20;
 pub struct Batch {
     /// Rows.
     pub rows: usize,
-    /// The values of every column.
-    pub columns: Vec<ColumnValues>,
+    /// The values of every column; `None` for one that is null throughout.
+    pub columns: Vec<Option<Cells>>,
     /// The partitions in order, with how many rows each has.
     pub partitions: Vec<(PartitionKey, usize)>,
-    /// The keys of the rows; their sequence is the place in the batch's input order.
+    /// What decides between rows of one key, by row.
     pub keys: Vec<KeyEntry>,
 }
 
@@ -120,7 +120,6 @@ pub struct Loader {
     partitions: BTreeMap<PartitionKey, usize>,
     writers: Vec<PartitionWriter>,
     keys: Keys,
-    sequence: u64,
     runs: Vec<Run>,
 }
 
@@ -133,7 +132,7 @@ impl Loader {
         let setup = Setup::new(settings.codec, settings.bloom_filter)?;
         let keys = Keys::new(settings.spill_directory.join("keys"), settings.memory);
         let (partitions, writers, runs) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Ok(Self { setup, settings, partitions, writers, keys, sequence: 0, runs })
+        Ok(Self { setup, settings, partitions, writers, keys, runs })
     }
 
     /// Takes the rows of a window, in input order.
@@ -159,10 +158,10 @@ impl Loader {
             let number = self.partition(key);
             let writer = &mut self.writers[number];
             if !self.settings.keep_duplicates {
-                for (entry, row) in batch.keys[start..start + rows].iter().zip(writer.rows..) {
-                    let sequence = self.sequence + entry.sequence;
-                    let partition = u32::try_from(number).expect("fewer than 4 billion partitions");
-                    self.keys.push(&KeyEntry { sequence, ..*entry }, RowPlace { partition, row });
+                let partition = u32::try_from(number).expect("fewer than 4 billion partitions");
+                let ids = batch.columns[columns::TRANSACTION_ID].as_ref().expect("no row is without an id");
+                for (at, row) in (start..start + rows).zip(writer.rows..) {
+                    self.keys.push(&batch.keys[at], ids.text(at), RowPlace { partition, row });
                 }
             }
             writer.rows += u32::try_from(rows).expect("a batch is small");
@@ -170,7 +169,6 @@ impl Loader {
             slices[number].push(Slice { columns: &batch.columns, start, rows });
             start += rows;
         }
-        self.sequence += batch.rows as u64;
         slices.resize_with(self.writers.len(), Vec::new);
     }
 
@@ -243,16 +241,19 @@ fn losers_of(losers: &[Loser], partition: u32) -> &[Loser] {
 /// Consecutive rows of a batch.
 #[derive(Clone, Copy, Debug)]
 struct Slice<'b> {
-    columns: &'b [ColumnValues],
+    columns: &'b [Option<Cells>],
     start: usize,
     rows: usize,
 }
 
 impl Slice<'_> {
+    fn range(&self) -> Range<usize> {
+        self.start..self.start + self.rows
+    }
+
     /// Whether a column is null throughout.
     fn is_null(&self, number: usize) -> bool {
-        let null = |nulls: &NullBuffer| nulls.slice(self.start, self.rows).null_count() == self.rows;
-        self.columns[number].as_ref().is_none_or(|values| values.nulls().is_some_and(null))
+        self.columns[number].as_ref().is_none_or(|cells| cells.is_null(self.range()))
     }
 
     /// Roughly what the rows take.
@@ -261,12 +262,9 @@ impl Slice<'_> {
     }
 
     /// Bytes of text in these rows.
-    fn text_bytes(&self, rows: std::ops::Range<usize>) -> usize {
-        let of = |values: &ArrayRef| {
-            let offsets = values.as_string_opt::<i32>()?.value_offsets();
-            usize::try_from(offsets[self.start + rows.end] - offsets[self.start + rows.start]).ok()
-        };
-        self.columns.iter().flatten().filter_map(of).sum()
+    fn text_bytes(&self, rows: Range<usize>) -> usize {
+        let rows = self.start + rows.start..self.start + rows.end;
+        self.columns.iter().flatten().map(|cells| cells.text_bytes(rows.clone())).sum()
     }
 }
 
@@ -287,14 +285,14 @@ struct PartitionWriter {
 /// Rows that wait to be encoded.
 #[derive(Debug)]
 struct OwnedSlice {
-    columns: Vec<ColumnValues>,
+    columns: Vec<Option<Cells>>,
     rows: usize,
 }
 
 impl OwnedSlice {
     fn of(batch: &RecordBatch) -> Self {
-        let some = |column: &ArrayRef| (column.null_count() < column.len()).then(|| column.clone());
-        Self { columns: batch.columns().iter().map(some).collect(), rows: batch.num_rows() }
+        let cells = |(column, array): (&Column, &ArrayRef)| Cells::of_array(column.kind, array);
+        Self { columns: COLUMNS.iter().zip(batch.columns()).map(cells).collect(), rows: batch.num_rows() }
     }
 
     fn all(&self) -> Slice<'_> {
@@ -313,10 +311,9 @@ impl PartitionWriter {
         let new: usize = slices.iter().map(|slice| slice.rows).sum();
         let waiting: usize = self.waiting.iter().map(|slice| slice.rows).sum();
         if self.spilled || waiting + new < LEAST_GROUP_ROWS {
-            let columns = 0..setup.arrow_schema().fields().len();
-            let columns = columns.map(|number| copy(gather(setup, slices, number)?)).collect::<Result<Vec<_>>>()?;
-            let bytes = columns.iter().flatten().map(Array::get_array_memory_size).sum::<usize>();
-            self.waiting_bytes += bytes + columns.len() * size_of::<ColumnValues>();
+            let columns: Vec<_> = (0..COLUMNS.len()).map(|number| gather(slices, number)).collect();
+            let bytes = columns.iter().flatten().map(Cells::memory).sum::<usize>();
+            self.waiting_bytes += bytes + columns.len() * size_of::<Option<Cells>>();
             self.waiting.push(OwnedSlice { columns, rows: new });
             return Ok(());
         }
@@ -332,13 +329,12 @@ impl PartitionWriter {
         self.waiting_bytes = 0;
         let slices: Vec<Slice<'_>> = waiting.iter().map(OwnedSlice::all).collect();
         let rows = waiting.iter().map(|owned| owned.rows).sum();
-        let column = |(number, field): (usize, &Arc<Field>)| -> Result<ArrayRef> {
-            let values = gather(setup, &slices, number)?;
-            Ok(values.unwrap_or_else(|| new_null_array(field.data_type(), rows)))
+        let array = |(number, column): (usize, &Column)| match gather(&slices, number) {
+            Some(cells) => cells.into_array(column.kind),
+            None => Ok(new_null_array(&column.kind.data_type(), rows)),
         };
-        let schema = setup.arrow_schema();
-        let columns = schema.fields().iter().enumerate().map(column).collect::<Result<Vec<_>>>()?;
-        Ok(RecordBatch::try_new(schema.clone(), columns)?)
+        let arrays = COLUMNS.iter().enumerate().map(array).collect::<Result<Vec<_>, _>>()?;
+        Ok(RecordBatch::try_new(setup.arrow_schema().clone(), arrays)?)
     }
 
     /// Fetches the partition's rows from disk, which come before those that wait; when there are many, they are encoded
@@ -363,9 +359,8 @@ impl PartitionWriter {
             let (now, later) = split(&rest, group_rows(&rest));
             let rows = now.iter().map(|slice| slice.rows).sum();
             let null = |number: &usize| now.iter().all(|slice| slice.is_null(*number));
-            let nulls =
-                (0..setup.arrow_schema().fields().len()).filter(null).fold(0, |bits, number| bits | 1 << number);
-            let group = setup.encode(rows, nulls, |number| gather(setup, &now, number))?;
+            let nulls = (0..COLUMNS.len()).filter(null).fold(0, |bits, number| bits | 1 << number);
+            let group = setup.encode(rows, nulls, |number| gather(&now, number))?;
             self.append(setup, group)?;
             rest = later;
         }
@@ -455,27 +450,13 @@ fn split<'b>(slices: &[Slice<'b>], mut rows: usize) -> (Vec<Slice<'b>>, Vec<Slic
     (now, later)
 }
 
-/// One column of consecutive slices as one array; `None` when all of it is null.
-fn gather(setup: &Setup, slices: &[Slice<'_>], number: usize) -> Result<ColumnValues> {
-    if slices.iter().all(|slice| slice.is_null(number)) {
-        return Ok(None);
+/// One column of consecutive slices; `None` when all of it is null.
+fn gather(slices: &[Slice<'_>], number: usize) -> Option<Cells> {
+    let parts: Vec<_> = slices.iter().map(|slice| (slice.columns[number].as_ref(), slice.range())).collect();
+    if parts.iter().all(|(part, _)| part.is_none()) {
+        return None;
     }
-    let kind = setup.arrow_schema().field(number).data_type();
-    let parts: Vec<ArrayRef> = slices
-        .iter()
-        .map(|slice| match &slice.columns[number] {
-            Some(values) => values.slice(slice.start, slice.rows),
-            None => new_null_array(kind, slice.rows),
-        })
-        .collect();
-    let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
-    Ok(Some(concat(&parts)?))
-}
-
-/// The values in memory of their own, so that what they are a part of can go.
-fn copy(values: ColumnValues) -> Result<ColumnValues> {
-    // One array alone would be shared and not copied.
-    values.map(|values| Ok(concat(&[&values, &new_empty_array(values.data_type())])?)).transpose()
+    Some(Cells::join(COLUMNS[number].kind, &parts))
 }
 
 /// Writes the rows of `files` again, but for the `losers`.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result};
-use arrow::array::{ArrayRef, new_null_array};
+use arrow::array::new_null_array;
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
@@ -24,6 +24,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnPath, TypePtr};
 use rayon::prelude::*;
 
+use crate::model::cells::Cells;
 use crate::model::columns::{self, COLUMNS, Kind, Values};
 
 /// Most rows of a row group.
@@ -115,11 +116,14 @@ impl Setup {
         &self,
         rows: usize,
         nulls: u64,
-        values: impl Fn(usize) -> Result<Option<ArrayRef>> + Sync,
+        values: impl Fn(usize) -> Option<Cells> + Sync,
     ) -> Result<EncodedGroup> {
         let encode = |(number, mut writer): (usize, ArrowColumnWriter)| -> Result<ArrowColumnChunk> {
             let field = self.arrow_schema.field(number);
-            let values = values(number)?.unwrap_or_else(|| new_null_array(field.data_type(), rows));
+            let values = match values(number) {
+                Some(cells) => cells.into_array(COLUMNS[number].kind)?,
+                None => new_null_array(field.data_type(), rows),
+            };
             for leaf in compute_leaves(field, &values)? {
                 writer.write(&leaf)?;
             }
@@ -146,6 +150,10 @@ fn properties(codec: Codec, bloom_filter: bool) -> WriterPropertiesBuilder {
     for column in COLUMNS {
         let path = ColumnPath::from(column.name);
         match (column.values, column.kind) {
+            (Values::Few, _) => {
+                builder = builder.set_column_dictionary_enabled(path.clone(), true);
+                builder = builder.set_column_compression(path, Compression::UNCOMPRESSED);
+            }
             (Values::Words, _) => builder = builder.set_column_dictionary_enabled(path, true),
             (Values::Unique, Kind::Text) if codec == Codec::Zstd => {
                 builder = builder.set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY);
@@ -227,7 +235,7 @@ impl OpenFile {
         Ok(())
     }
 
-    /// Writes the footer with `facts` as key-values, and makes the file durable.
+    /// Writes the footer with `facts` as key-values.
     ///
     /// # Errors
     /// When it can't be written.
@@ -240,7 +248,6 @@ impl OpenFile {
         let row_groups = self.writer.flushed_row_groups().len();
         self.writer.finish().with_context(context)?;
         let staged = self.writer.inner_mut();
-        staged.open().and_then(|file| file.sync_all()).with_context(context)?;
         let digest = staged.digest.finalize().to_hex().to_string();
         let bytes = staged.bytes;
         Ok(DataFile { path, rows: self.rows, row_groups, bytes, digest })

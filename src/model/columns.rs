@@ -4,14 +4,10 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int16Array, Int64Array, StringBuilder,
-    TimestampMicrosecondArray,
-};
-use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use super::money::{Amount, Currency, Money, PRECISION, SCALE};
+use super::cells::{Cells, Numbers, Texts};
+use super::money::{Amount, Currency, Money, PRECISION};
 use super::time::{Date, Timestamp};
 use super::transaction::Transaction;
 
@@ -70,6 +66,8 @@ impl Kind {
 /// How the values of a column tend to be, which decides how Parquet stores them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Values {
+    /// From a closed list: behind a dictionary nothing is left to compress.
+    Few,
     /// Few different ones: a dictionary pays.
     Words,
     /// Nearly every one is different: a dictionary costs.
@@ -106,10 +104,7 @@ pub struct Placed<'a> {
     pub source_offset: i64,
 }
 
-/// One column's values; `None` stands for nothing but nulls.
-pub type ColumnValues = Option<ArrayRef>;
-
-/// Declares the table and, from it, the function that fills the columns.
+/// Declares the table and, from it, what takes rows apart into columns.
 macro_rules! columns {
     ($($number:literal $name:ident $kind:ident $null:ident $values:ident $personal:ident $doc:literal |$p:ident| $get:expr;)+) => {
         /// Every column, in order.
@@ -123,39 +118,63 @@ macro_rules! columns {
             doc: $doc,
         }),+];
 
-        /// The values of every column for `rows`, in order.
-        #[must_use]
-        pub fn fill(rows: &[Placed<'_>]) -> Vec<ColumnValues> {
-            vec![$(columns!(@fill $kind)(rows, |$p| $get)),+]
+        /// Rows on their way into columns.
+        #[derive(Debug, Default)]
+        pub struct Filling {
+            rows: usize,
+            $($name: columns!(@cells $kind),)+
+        }
+
+        impl Filling {
+            /// Adds a row.
+            pub fn push(&mut self, row: &Placed<'_>) {
+                let at = self.rows;
+                $({
+                    let $p = row;
+                    self.$name.put(at, columns!(@value $kind $get));
+                })+
+                self.rows += 1;
+            }
+
+            /// Takes the columns out, in their order; `None` for one that is null throughout. With an `order`, row i is
+            /// the row that was pushed as number `order[i]`.
+            #[must_use]
+            pub fn take(&mut self, order: Option<&[u32]>) -> Vec<Option<Cells>> {
+                let rows = std::mem::take(&mut self.rows);
+                vec![$(self.$name.take(rows, order).map(columns!(@variant $kind))),+]
+            }
         }
     };
     (@null null) => { true };
     (@null required) => { false };
     (@personal personal) => { true };
     (@personal plain) => { false };
-    (@fill Text) => { text };
-    (@fill Amount) => { amounts };
-    (@fill Time) => { times };
-    (@fill Date) => { dates };
-    (@fill Flag) => { flags };
-    (@fill Small) => { smalls };
-    (@fill Large) => { larges };
+    (@cells Text) => { Texts };
+    (@cells $number:ident) => { Numbers };
+    (@variant Text) => { Cells::Texts };
+    (@variant $number:ident) => { Cells::Numbers };
+    (@value Text $get:expr) => { $get };
+    (@value Amount $get:expr) => { $get.map(Amount::units) };
+    (@value Time $get:expr) => { $get.map(Timestamp::micros) };
+    (@value Date $get:expr) => { $get.map(|date: Date| i64::from(date.days())) };
+    (@value Large $get:expr) => { $get };
+    (@value $small:ident $get:expr) => { $get.map(i64::from) };
 }
 
 columns! {
-    1 source Text required Words plain "the source that the transaction was read from" |p| Some(p.row.source);
+    1 source Text required Few plain "the source that the transaction was read from" |p| Some(p.row.source);
     2 transaction_id Text required Unique plain "the source's own id; (source, transaction_id) is the key" |p| Some(&*p.row.transaction_id);
     3 occurred_at Time required Unique plain "when the transaction took place; decides the partition" |p| Some(p.row.occurred_at);
-    4 utc_offset_minutes Small null Words plain "the UTC offset written for occurred_at; null when none was written" |p| p.row.utc_offset_minutes;
+    4 utc_offset_minutes Small null Few plain "the UTC offset written for occurred_at; null when none was written" |p| p.row.utc_offset_minutes;
     5 gross_amount Amount null Unique plain "amount before fees, in major units" |p| amount(p.row.amounts.gross);
     6 net_amount Amount null Unique plain "amount after fees" |p| amount(p.row.amounts.net);
     7 fee_amount Amount null Unique plain "what the transaction cost; positive is a cost, negative a fee returned" |p| amount(p.row.amounts.fee);
-    8 currency Text null Words plain "ISO 4217 code of the gross amount, or of the first amount present" |p| p.row.amounts.first().and_then(|m| currency(Some(m)));
-    9 net_currency Text null Words plain "ISO 4217 code of the net amount" |p| currency(p.row.amounts.net.as_ref());
-    10 fee_currency Text null Words plain "ISO 4217 code of the fee" |p| currency(p.row.amounts.fee.as_ref());
-    11 amount_check Text required Words plain "balanced, unbalanced, derived, partial or mixed_currency" |p| Some(p.row.amounts.check.as_str());
-    12 classification Text required Words plain "what kind of transaction it is" |p| Some(p.row.classification.as_str());
-    13 state Text required Words plain "pending, requires_action, succeeded, failed or unknown" |p| Some(p.row.state.as_str());
+    8 currency Text null Few plain "ISO 4217 code of the gross amount, or of the first amount present" |p| p.row.amounts.first().and_then(|m| currency(Some(m)));
+    9 net_currency Text null Few plain "ISO 4217 code of the net amount" |p| currency(p.row.amounts.net.as_ref());
+    10 fee_currency Text null Few plain "ISO 4217 code of the fee" |p| currency(p.row.amounts.fee.as_ref());
+    11 amount_check Text required Few plain "balanced, unbalanced, derived, partial or mixed_currency" |p| Some(p.row.amounts.check.as_str());
+    12 classification Text required Few plain "what kind of transaction it is" |p| Some(p.row.classification.as_str());
+    13 state Text required Few plain "pending, requires_action, succeeded, failed or unknown" |p| Some(p.row.state.as_str());
     14 source_classification Text null Words plain "the source's own word for the classification" |p| p.row.source_classification.as_deref();
     15 source_state Text null Words plain "the source's own word or number for the state; null when it is implied" |p| p.row.source_state.as_deref();
     16 failure_reason Text null Words plain "why the transaction failed, in the source's words" |p| p.row.failure_reason.as_deref();
@@ -183,12 +202,15 @@ columns! {
     38 payer_name Text null Unique personal "the payer's name" |p| p.row.payer_name.as_deref();
     39 payer_email Text null Unique personal "the payer's e-mail address" |p| p.row.payer_email.as_deref();
     40 payer_username Text null Unique personal "the payer's user name" |p| p.row.payer_username.as_deref();
-    41 is_anonymous Flag null Words plain "whether the payer asked not to be named" |p| p.row.is_anonymous;
-    42 is_balance_relevant Flag null Words plain "whether the transaction changes the balance" |p| p.row.is_balance_relevant;
+    41 is_anonymous Flag null Few plain "whether the payer asked not to be named" |p| p.row.is_anonymous;
+    42 is_balance_relevant Flag null Few plain "whether the transaction changes the balance" |p| p.row.is_balance_relevant;
     43 extra Text null Unique plain "a JSON object of every member that no column takes, text as in the source" |p| p.row.extra.as_deref();
     44 source_file Text required Words plain "path of the dump, relative to the base directory" |p| Some(p.source_file);
     45 source_offset Large required Unique plain "byte offset of the record in the decompressed dump" |p| Some(p.source_offset);
 }
+
+/// The place of `transaction_id`, from 0.
+pub const TRANSACTION_ID: usize = 1;
 
 /// The Arrow schema: every column with its Parquet field id.
 #[must_use]
@@ -212,71 +234,6 @@ fn currency(money: Option<&Money>) -> Option<&str> {
     money.and_then(|money| money.currency.as_ref()).map(Currency::as_str)
 }
 
-fn text<'a, F>(rows: &'a [Placed<'a>], get: F) -> ColumnValues
-where
-    F: Fn(&'a Placed<'a>) -> Option<&'a str>,
-{
-    let first = rows.iter().position(|row| get(row).is_some())?;
-    let bytes = rows[first..].iter().filter_map(&get).map(str::len).sum();
-    let mut builder = StringBuilder::with_capacity(rows.len(), bytes);
-    for row in rows {
-        builder.append_option(get(row));
-    }
-    Some(Arc::new(builder.finish()))
-}
-
-/// Values and validity of a column of fixed width; `None` when every value is null.
-fn fixed<'a, T, V: Default>(
-    rows: &'a [Placed<'a>],
-    get: impl Fn(&'a Placed<'a>) -> Option<T>,
-    value: impl Fn(T) -> V,
-) -> Option<(Vec<V>, Option<NullBuffer>)> {
-    let mut values = Vec::with_capacity(rows.len());
-    let mut valid = Vec::with_capacity(rows.len());
-    for row in rows {
-        let got = get(row);
-        valid.push(got.is_some());
-        values.push(got.map_or_else(V::default, &value));
-    }
-    match valid.iter().filter(|&&valid| valid).count() {
-        0 => None,
-        all if all == rows.len() => Some((values, None)),
-        _ => Some((values, Some(NullBuffer::from(valid)))),
-    }
-}
-
-fn amounts<'a>(rows: &'a [Placed<'a>], get: impl Fn(&'a Placed<'a>) -> Option<Amount>) -> ColumnValues {
-    let (values, nulls) = fixed(rows, get, |amount| i128::from(amount.units()))?;
-    let scale = i8::try_from(SCALE).expect("a scale of 4");
-    let array = Decimal128Array::new(values.into(), nulls).with_precision_and_scale(PRECISION, scale);
-    Some(Arc::new(array.expect("a valid precision and scale")))
-}
-
-fn times<'a>(rows: &'a [Placed<'a>], get: impl Fn(&'a Placed<'a>) -> Option<Timestamp>) -> ColumnValues {
-    let (values, nulls) = fixed(rows, get, Timestamp::micros)?;
-    Some(Arc::new(TimestampMicrosecondArray::new(values.into(), nulls).with_timezone("UTC")))
-}
-
-fn dates<'a>(rows: &'a [Placed<'a>], get: impl Fn(&'a Placed<'a>) -> Option<Date>) -> ColumnValues {
-    let (values, nulls) = fixed(rows, get, Date::days)?;
-    Some(Arc::new(Date32Array::new(values.into(), nulls)))
-}
-
-fn smalls<'a>(rows: &'a [Placed<'a>], get: impl Fn(&'a Placed<'a>) -> Option<i16>) -> ColumnValues {
-    let (values, nulls) = fixed(rows, get, |value| value)?;
-    Some(Arc::new(Int16Array::new(values.into(), nulls)))
-}
-
-fn larges<'a>(rows: &'a [Placed<'a>], get: impl Fn(&'a Placed<'a>) -> Option<i64>) -> ColumnValues {
-    let (values, nulls) = fixed(rows, get, |value| value)?;
-    Some(Arc::new(Int64Array::new(values.into(), nulls)))
-}
-
-fn flags<'a>(rows: &'a [Placed<'a>], get: impl Fn(&'a Placed<'a>) -> Option<bool>) -> ColumnValues {
-    let (values, nulls) = fixed(rows, get, |value| value)?;
-    Some(Arc::new(BooleanArray::new(values.into(), nulls)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -287,5 +244,6 @@ mod tests {
         for (i, column) in COLUMNS.iter().enumerate() {
             assert_eq!(usize::try_from(column.number).expect("small"), i + 1, "{}", column.name);
         }
+        assert_eq!(COLUMNS[TRANSACTION_ID].name, "transaction_id");
     }
 }

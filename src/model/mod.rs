@@ -2,6 +2,7 @@
 //!
 //! It knows no file, no thread and no source, and imports nothing of ours.
 
+pub mod cells;
 pub mod columns;
 pub mod counts;
 pub mod json;

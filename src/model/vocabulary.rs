@@ -93,6 +93,14 @@ words! {
     }
 }
 
+impl State {
+    /// Whether nothing is expected to follow.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed)
+    }
+}
+
 words! {
     /// How the amounts of a transaction fit together.
     AmountCheck {

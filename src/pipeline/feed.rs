@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow};
 use rayon::prelude::*;
 
 use crate::config::Config;
-use crate::extract::chunks::{ByteCounts, Chunk, Chunks, Shapes};
+use crate::extract::chunks::{Buffers, ByteCounts, Chunk, Chunks, Shapes};
 use crate::extract::decompress::{DumpReader, Facts, is_corruption};
 use crate::extract::discover::Dump;
 use crate::load::quarantine::{Raw, Rejected};
@@ -56,6 +56,7 @@ impl From<anyhow::Error> for Stop {
 pub(super) struct Feed<'a> {
     config: &'a Config,
     shapes: Shapes<'a>,
+    buffers: &'a Buffers,
     dumps: &'a [Dump],
     refused: &'a BTreeMap<usize, Rejected>,
     next: usize,
@@ -66,10 +67,11 @@ impl<'a> Feed<'a> {
     pub(super) fn new(
         config: &'a Config,
         shapes: Shapes<'a>,
+        buffers: &'a Buffers,
         dumps: &'a [Dump],
         refused: &'a BTreeMap<usize, Rejected>,
     ) -> Self {
-        Self { config, shapes, dumps, refused, next: 0, slots: VecDeque::new() }
+        Self { config, shapes, buffers, dumps, refused, next: 0, slots: VecDeque::new() }
     }
 
     /// Reads about `bytes` more and hands on what is next; nothing at the end.
@@ -101,6 +103,7 @@ impl<'a> Feed<'a> {
                 size: dump.size,
                 source: self.forced(dump),
                 shapes: self.shapes,
+                buffers: self.buffers,
                 config: self.config,
                 reading: Reading::NotYet,
                 ready: VecDeque::new(),
@@ -128,6 +131,7 @@ struct Slot<'a> {
     size: u64,
     source: Option<usize>,
     shapes: Shapes<'a>,
+    buffers: &'a Buffers,
     config: &'a Config,
     reading: Reading<'a>,
     ready: VecDeque<Chunk>,
@@ -150,7 +154,7 @@ impl Slot<'_> {
             let result = match &mut self.reading {
                 Reading::NotYet => match DumpReader::open(&self.path.path) {
                     Ok(reader) => {
-                        let chunks = Chunks::new(reader, self.shapes, self.config.sizes(), self.source);
+                        let chunks = Chunks::new(reader, self.shapes, self.buffers, self.config.sizes(), self.source);
                         self.reading = Reading::Going(Box::new(chunks));
                         continue;
                     }

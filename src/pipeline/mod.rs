@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -18,9 +19,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use crate::config::{Config, Mode};
-use crate::extract::chunks::{Chunk, Item, Shapes};
+use crate::extract::chunks::{Buffers, Chunk, Item, Shapes};
 use crate::extract::discover::{Discovered, Dump, STANDARD_INPUT, discover};
-use crate::load::commit::{self, Existing, Staging, existing, write_durable};
+use crate::load::commit::{self, Existing, Staging, existing, write_staged};
 use crate::load::loader::{Batch, Dropped, Loaded, Loader, LoaderSettings};
 use crate::load::manifest::{self, DumpFacts, FileFacts, Manifest};
 use crate::load::quarantine::{self, QuarantineWriter, Rejected};
@@ -28,7 +29,7 @@ use crate::model::columns;
 use crate::model::counts::{Cases, SourceCounts, add_cases};
 use crate::model::paths::shown;
 use crate::model::reject::Reason;
-use crate::normalize::{Normalized, Origin, Rules, normalize};
+use crate::normalize::{Normalized, Origin, Rules, Scratch, normalize};
 use crate::report::{Report, RunFacts};
 use crate::sources::{self, Told};
 use feed::{Event, Feed, Stop};
@@ -265,7 +266,8 @@ impl<'a> Attempt<'a> {
     fn go(mut self) -> Result<Outcome, Failure> {
         let keys = sources::envelope_keys();
         let shapes = Shapes { envelope_keys: &keys, told: &told };
-        let mut feed = Feed::new(self.config, shapes, &self.found.dumps, self.refused);
+        let workspace = Workspace::default();
+        let mut feed = Feed::new(self.config, shapes, &workspace.buffers, &self.found.dumps, self.refused);
         let mut loader = Loader::new(LoaderSettings {
             directory: self.staging.snapshot(),
             spill_directory: self.staging.spill(),
@@ -278,7 +280,7 @@ impl<'a> Attempt<'a> {
         let wave_bytes = (4 + 4 * self.config.threads) << 20;
         let mut wave = Vec::new();
         loop {
-            let (next, normalized) = rayon::join(|| feed.next_wave(wave_bytes), || self.normalize(wave));
+            let (next, normalized) = rayon::join(|| feed.next_wave(wave_bytes), || self.normalize(wave, &workspace));
             self.take(normalized, &mut loader)?;
             self.interrupted()?;
             wave = match next {
@@ -300,13 +302,17 @@ impl<'a> Attempt<'a> {
         check_signal(self.signal)
     }
 
-    fn normalize(&self, wave: Vec<Event>) -> Vec<Known> {
+    fn normalize(&self, wave: Vec<Event>, workspace: &Workspace) -> Vec<Known> {
         wave.into_par_iter()
             .map(|event| match event {
                 Event::Chunk(dump, chunk) => {
-                    let origin = Origin { dump, source_file: &self.found.dumps[dump].name };
-                    let normalized = normalize(&chunk, origin, &self.rules);
-                    Known::Chunk { dump, facts: ChunkFacts::of(&chunk), normalized: Box::new(normalized) }
+                    let rank = u32::try_from(dump).expect("fewer than 4 billion dumps");
+                    let origin = Origin { dump, rank, source_file: &self.found.dumps[dump].name };
+                    let mut scratch = workspace.scratch();
+                    let normalized = Box::new(normalize(&chunk, origin, &self.rules, &mut scratch));
+                    let facts = ChunkFacts::of(&chunk);
+                    workspace.give_back(scratch, chunk);
+                    Known::Chunk { dump, facts, normalized }
                 }
                 other => Known::Event(other),
             })
@@ -433,8 +439,8 @@ impl<'a> Attempt<'a> {
             skipped: &self.found.skipped,
         });
         let meta = self.staging.meta();
-        write_durable(&meta.join(commit::MANIFEST), &json(&manifest)?)?;
-        write_durable(&meta.join("report.json"), &json(&report)?)?;
+        write_staged(&meta.join(commit::MANIFEST), &json(&manifest)?)?;
+        write_staged(&meta.join("report.json"), &json(&report)?)?;
         Ok(report)
     }
 
@@ -473,6 +479,24 @@ impl<'a> Attempt<'a> {
             Ok(FileFacts { path, rows, row_groups, bytes: file.bytes, digest: file.digest.clone() })
         };
         loaded.files.iter().map(fact).collect()
+    }
+}
+
+/// Memory that is used again.
+#[derive(Default)]
+struct Workspace {
+    buffers: Buffers,
+    scratches: Mutex<Vec<Scratch>>,
+}
+
+impl Workspace {
+    fn scratch(&self) -> Scratch {
+        self.scratches.lock().expect("nobody panics with the lock").pop().unwrap_or_default()
+    }
+
+    fn give_back(&self, scratch: Scratch, chunk: Chunk) {
+        self.scratches.lock().expect("nobody panics with the lock").push(scratch);
+        self.buffers.give(chunk.bytes);
     }
 }
 

@@ -189,7 +189,7 @@ impl Told {
 }
 
 /// Whether a record with the keys that `has` knows is told by `source`.
-pub fn tells(source: &dyn Source, has: impl Fn(&str) -> bool) -> bool {
+fn tells(source: &dyn Source, has: impl Fn(&str) -> bool) -> bool {
     source.told_by().iter().any(|group| group.iter().all(|name| has(name)))
 }
 

@@ -4,8 +4,10 @@
 //! integers, empty text is none, a member of another type than documented is `wrong_type`.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
-use crate::model::json::{Broken, Member, Reader, Type, Value};
+use super::Source;
+use crate::model::json::{Broken, Member, Reader, TakeMembers, Type, Value};
 use crate::model::money::{Amount, Currency, NotAnAmount, Unit, Written};
 use crate::model::reject::{Reason, Reject};
 use crate::model::time::{Date, WrittenTime, Zone};
@@ -20,24 +22,66 @@ pub struct Documented {
     pub extra: bool,
 }
 
-/// A number for "not documented" in the learned order.
+/// A number for "not documented".
 const OTHER: u8 = u8::MAX;
+/// How many keys are learned, and how many of them are looked at before a key is taken for a new one.
+const MOST_LEARNED: usize = 64;
+const LOOK_AHEAD: usize = 4;
+/// With more unknown members than this, their keys are compared through a tree.
+const FEW_OTHERS: usize = 16;
+
+/// A key as it was seen: records of one dump look alike, so the next one likely has it in the same place.
+#[derive(Debug)]
+struct Learned {
+    /// Quotes, key and colon.
+    text: Box<[u8]>,
+    /// Its documented number, or [`OTHER`].
+    number: u8,
+}
+
+/// A member for `extra`.
+#[derive(Clone, Copy, Debug)]
+struct Other<'a> {
+    documented: bool,
+    member: Member<'a>,
+}
 
 /// The members of one record; it is filled again for the next one.
 #[derive(Debug)]
 pub struct Record<'a> {
     documented: &'static [Documented],
+    /// What tells the source: bits of the documented members that must all be there, in any of these groups.
+    told_by: Vec<u64>,
+    /// The documented members; those that the record has are told by the bits of `present`.
     slots: Vec<Option<Member<'a>>>,
-    others: Vec<Member<'a>>,
-    /// The documented number of each member of the record before, in order: records of one dump look alike.
-    order: Vec<u8>,
+    present: u64,
+    others: Vec<Other<'a>>,
+    /// Keys of unknown members when there are many.
+    many: BTreeSet<Cow<'a, str>>,
+    learned: Vec<Learned>,
+    /// Which learned key is expected next, and the number of the one that was met.
+    next: usize,
+    met: Option<u8>,
 }
 
 impl<'a> Record<'a> {
-    /// A record of a source that documents `documented`, still empty.
+    /// A record of `source`, still empty.
     #[must_use]
-    pub fn new(documented: &'static [Documented]) -> Self {
-        Self { documented, slots: vec![None; documented.len()], others: Vec::new(), order: Vec::new() }
+    pub fn new(source: &dyn Source) -> Self {
+        let documented = source.documented();
+        let number = |name: &&str| documented.iter().position(|documented| documented.name == *name);
+        let bit = |name| 1 << number(name).expect("what tells a source is documented");
+        Self {
+            documented,
+            told_by: source.told_by().iter().map(|group| group.iter().map(bit).sum()).collect(),
+            slots: vec![None; documented.len()],
+            present: 0,
+            others: Vec::new(),
+            many: BTreeSet::new(),
+            learned: Vec::new(),
+            next: 0,
+            met: None,
+        }
     }
 
     /// Takes the members of the object `text`.
@@ -45,65 +89,53 @@ impl<'a> Record<'a> {
     /// # Errors
     /// What is wrong with the text as JSON, a key that occurs twice included.
     pub fn read(&mut self, reader: &mut Reader, text: &'a str) -> Result<(), Broken> {
-        self.slots.fill(None);
+        self.present = 0;
         self.others.clear();
-        let mut position = 0;
-        reader.members(text, |member| {
-            let number = self.number_of(&member, position);
-            position += 1;
-            self.take(number, member)
-        })
+        self.many.clear();
+        self.next = 0;
+        reader.take_members(text, self)
     }
 
-    fn number_of(&mut self, member: &Member<'a>, position: usize) -> u8 {
-        let learned = self.order.get(position).copied().unwrap_or(OTHER);
-        let named = |number: u8, key: &str| self.documented.get(usize::from(number)).is_some_and(|d| d.name == key);
-        if !member.escaped_key && named(learned, member.raw_key) {
-            return learned;
-        }
+    /// The documented number of a key that was not expected; it is learned for the next record.
+    fn number_of(&mut self, member: &Member<'a>) -> u8 {
         let key = member.key();
         let found = self.documented.iter().position(|documented| documented.name == key);
         let number = found.and_then(|number| u8::try_from(number).ok()).unwrap_or(OTHER);
-        if self.order.len() <= position {
-            self.order.resize(position + 1, OTHER);
+        if !member.escaped_key && self.learned.len() < MOST_LEARNED {
+            let text = format!("\"{}\":", member.raw_key).into_bytes().into();
+            self.learned.insert(self.next, Learned { text, number });
+            self.next += 1;
         }
-        self.order[position] = number;
         number
     }
 
-    fn take(&mut self, number: u8, member: Member<'a>) -> Result<(), Broken> {
-        let Some(documented) = self.documented.get(usize::from(number)) else {
-            if self.others.iter().any(|other| other.key() == member.key()) {
-                return Err(Broken::duplicate(member.at, &member.key()));
-            }
-            self.others.push(member);
-            return Ok(());
-        };
-        let slot = &mut self.slots[usize::from(number)];
-        if slot.is_some() {
-            return Err(Broken::duplicate(member.at, documented.name));
-        }
-        *slot = Some(member);
-        if documented.extra {
-            self.others.push(member);
-        }
-        Ok(())
-    }
-
-    /// Whether the record has the documented member `name`, be it null.
+    /// Whether the source tells the record by its members, be they null.
     #[must_use]
-    pub fn has(&self, name: &str) -> bool {
-        let documented = self.documented.iter().position(|documented| documented.name == name);
-        documented.is_some_and(|number| self.slots[number].is_some()) || self.others.iter().any(|o| o.key() == name)
+    pub fn is_told(&self) -> bool {
+        self.told_by.iter().any(|group| self.present & group == *group)
     }
 
     /// The members that the source does not document.
     pub fn unknown(&self) -> impl Iterator<Item = &Member<'a>> {
-        self.others.iter().filter(|other| !self.documented.iter().any(|d| d.extra && d.name == other.key()))
+        self.others.iter().filter(|other| !other.documented).map(|other| &other.member)
+    }
+
+    fn has_unknown(&mut self, member: &Member<'a>) -> bool {
+        if self.others.len() < FEW_OTHERS {
+            return self.unknown().any(|other| other.key() == member.key());
+        }
+        if self.many.is_empty() {
+            self.many = self.unknown().map(Member::key).collect();
+        }
+        !self.many.insert(member.key())
+    }
+
+    fn member(&self, number: usize) -> Option<Member<'a>> {
+        if self.present >> number & 1 == 1 { self.slots[number] } else { None }
     }
 
     fn get(&self, number: usize) -> Option<Field<'a>> {
-        let value = self.slots[number]?.value;
+        let value = self.member(number)?.value;
         (value.kind != Type::Null).then(|| Field { parent: None, name: self.documented[number].name, value })
     }
 
@@ -170,7 +202,7 @@ impl<'a> Record<'a> {
 
     /// The members of an object that the source documents.
     pub fn object(&self, number: usize, names: &'static [&'static str]) -> Result<Option<Object<'a>>, Reject> {
-        let (Some(member), Some(field)) = (self.slots[number], self.get(number)) else { return Ok(None) };
+        let (Some(member), Some(field)) = (self.member(number), self.get(number)) else { return Ok(None) };
         if field.value.kind != Type::Object {
             return Err(field.wrong_type("an object"));
         }
@@ -201,19 +233,56 @@ impl<'a> Record<'a> {
     #[must_use]
     pub fn extra(&self, nested: &[Object<'a>]) -> Option<Cow<'a, str>> {
         let rests = nested.iter().filter(|object| !object.rest.is_empty());
-        let mut pieces: Vec<(usize, &str, Cow<'_, str>)> =
-            rests.map(|object| (object.member.at, object.member.raw_key, object_of(&object.rest).into())).collect();
+        let mut pieces: Vec<(usize, &str, Cow<'_, str>)> = rests
+            .map(|object| (object.member.at, object.member.raw_key, join(object.rest.iter().map(pair)).into()))
+            .collect();
         if pieces.is_empty() {
-            return (!self.others.is_empty()).then(|| object_of(&self.others).into());
+            return (!self.others.is_empty()).then(|| join(self.others.iter().map(|other| pair(&other.member))).into());
         }
-        pieces.extend(self.others.iter().map(|m| (m.at, m.raw_key, m.value.raw.into())));
+        let others = self.others.iter().map(|other| &other.member);
+        pieces.extend(others.map(|member| (member.at, member.raw_key, member.value.raw.into())));
         pieces.sort_unstable_by_key(|piece| piece.0);
         Some(join(pieces.iter().map(|(_, key, value)| (*key, &**value))).into())
     }
 }
 
-fn object_of(members: &[Member<'_>]) -> String {
-    join(members.iter().map(|member| (member.raw_key, member.value.raw)))
+impl<'a> TakeMembers<'a> for Record<'a> {
+    fn known(&mut self, rest: &[u8]) -> usize {
+        let learned = self.learned.get(self.next..).unwrap_or_default().iter().take(LOOK_AHEAD).enumerate();
+        for (ahead, learned) in learned {
+            if rest.starts_with(&learned.text) {
+                self.next += ahead + 1;
+                self.met = Some(learned.number);
+                return learned.text.len();
+            }
+        }
+        self.met = None;
+        0
+    }
+
+    fn take(&mut self, member: Member<'a>) -> Result<(), Broken> {
+        let number = self.met.unwrap_or_else(|| self.number_of(&member));
+        let Some(documented) = self.documented.get(usize::from(number)) else {
+            if self.has_unknown(&member) {
+                return Err(Broken::duplicate(member.at, &member.key()));
+            }
+            self.others.push(Other { documented: false, member });
+            return Ok(());
+        };
+        if self.present >> number & 1 == 1 {
+            return Err(Broken::duplicate(member.at, documented.name));
+        }
+        self.present |= 1 << number;
+        self.slots[usize::from(number)] = Some(member);
+        if documented.extra {
+            self.others.push(Other { documented: true, member });
+        }
+        Ok(())
+    }
+}
+
+fn pair<'a>(member: &Member<'a>) -> (&'a str, &'a str) {
+    (member.raw_key, member.value.raw)
 }
 
 fn join<'t>(members: impl Iterator<Item = (&'t str, &'t str)> + Clone) -> String {

@@ -11,11 +11,11 @@ use arrow::array::{Array, ArrayRef, AsArray, new_null_array};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int16Type, Int64Type, TimestampMicrosecondType};
 use chrono::{DateTime, NaiveDate, TimeDelta};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use paynorm::extract::chunks::{ByteCounts, Chunk, Chunks, Shapes, Sizes};
+use paynorm::extract::chunks::{Buffers, ByteCounts, Chunk, Chunks, Shapes, Sizes};
 use paynorm::load::partition::Partitioning;
 use paynorm::load::quarantine::{Raw, Rejected};
 use paynorm::model::columns;
-use paynorm::normalize::{Origin, Rules, normalize};
+use paynorm::normalize::{Origin, Rules, Scratch, normalize};
 use paynorm::sources::{self, Settings, Told};
 use proptest::prelude::ProptestConfig;
 use serde_json::Value;
@@ -290,7 +290,8 @@ pub(crate) fn told(text: &[u8]) -> Option<usize> {
 /// The chunks of a dump in memory, and how its bytes were counted.
 pub(crate) fn chunks(dump: &[u8], sizes: Sizes) -> (Vec<Chunk>, ByteCounts) {
     let keys = sources::envelope_keys();
-    let mut chunks = Chunks::new(dump, Shapes { envelope_keys: &keys, told: &told }, sizes, None);
+    let buffers = Buffers::default();
+    let mut chunks = Chunks::new(dump, Shapes { envelope_keys: &keys, told: &told }, &buffers, sizes, None);
     let mut all = Vec::new();
     while let Some(chunk) = chunks.next_chunk().unwrap() {
         all.push(chunk);
@@ -316,13 +317,17 @@ pub(crate) fn outcome(dump: &[u8]) -> Outcome {
     let rules = Rules { settings, partitioning: Partitioning::default() };
     let mut outcome = Outcome::default();
     for chunk in &chunks {
-        let normalized = normalize(chunk, Origin { dump: 0, source_file: "dump" }, &rules);
+        let normalized =
+            normalize(chunk, Origin { dump: 0, rank: 0, source_file: "dump" }, &rules, &mut Scratch::default());
         let batch = normalized.batch;
         let columns: Vec<ArrayRef> = batch
             .columns
             .into_iter()
-            .zip(columns::schema().fields())
-            .map(|(values, field)| values.unwrap_or_else(|| new_null_array(field.data_type(), batch.rows)))
+            .zip(columns::COLUMNS)
+            .map(|(cells, column)| match cells {
+                Some(cells) => cells.into_array(column.kind).unwrap(),
+                None => new_null_array(&column.kind.data_type(), batch.rows),
+            })
             .collect();
         outcome.rows.extend(rows_of(&columns));
         outcome.rejects.extend(normalized.rejects);
