@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use paynorm::config::{Config, Forced, Limit, Mode};
 use paynorm::load::parquet_file::Codec;
-use paynorm::load::partition::{Level, Partitioning};
+use paynorm::load::partition::Partitioning;
 use paynorm::model::money::Currency;
 use paynorm::model::time::Zone;
 use paynorm::sources::{self, Source};
@@ -66,9 +66,10 @@ pub(crate) struct NormalizeArgs {
     /// The directory that `source_file` is relative to [default: the deepest one that holds all inputs]
     #[arg(long, value_name = "DIR")]
     base: Option<PathBuf>,
-    /// Directory levels of the dataset: a list of feed, year, month, day; or none
-    #[arg(long, value_name = "LEVELS", default_value = "feed,month")]
-    partition_by: String,
+    /// Directory levels of the dataset: a list of feed, year, month, day; or none [default: feed,month; in a merge, as
+    /// the dataset is]
+    #[arg(long, value_name = "LEVELS")]
+    partition_by: Option<String>,
     /// Compression of the data files; snappy (with plain encodings) is for readers that know little
     #[arg(long, value_enum, default_value_t)]
     compression: CompressionArg,
@@ -128,7 +129,7 @@ enum ModeArg {
     Create,
     /// Replace a dataset of paynorm by the new one, in one step
     Replace,
-    /// Add to it; not yet available
+    /// Add to a dataset of paynorm: dumps that are in it are skipped, of rows with one key the newest stays
     Merge,
 }
 
@@ -150,10 +151,13 @@ impl NormalizeArgs {
         config.mode = match self.mode {
             ModeArg::Create => Mode::Create,
             ModeArg::Replace => Mode::Replace,
-            ModeArg::Merge => bail!("--mode merge is not there yet\n  hint: read all dumps again with --mode replace"),
+            ModeArg::Merge => Mode::Merge,
         };
         config.forced = self.source.iter().map(|text| forced(text)).collect::<Result<_>>()?;
-        config.partitioning = partitioning(&self.partition_by)?;
+        if let Some(text) = &self.partition_by {
+            config.partitioning = Partitioning::parse(text).with_context(|| format!("--partition-by {text}"))?;
+            config.adopt_partitioning = false;
+        }
         config.codec = match self.compression {
             CompressionArg::Zstd => Codec::Zstd,
             CompressionArg::Snappy => Codec::Snappy,
@@ -226,23 +230,6 @@ fn forced(text: &str) -> Result<Forced> {
     let pattern = pattern.map(glob::Pattern::new).transpose();
     let pattern = pattern.with_context(|| format!("--source {text}: the pattern is not valid"))?;
     Ok(Forced { source: source_number("--source", name)?, pattern })
-}
-
-fn partitioning(text: &str) -> Result<Partitioning> {
-    if text == "none" {
-        return Ok(Partitioning(Vec::new()));
-    }
-    let mut levels = Vec::new();
-    for name in text.split(',') {
-        let Some(level) = Level::parse(name.trim()) else {
-            bail!("--partition-by {text}: {name:?} is no level\n  hint: a list of feed, year, month, day; or none");
-        };
-        if levels.contains(&level) {
-            bail!("--partition-by {text}: {name} occurs twice");
-        }
-        levels.push(level);
-    }
-    Ok(Partitioning(levels))
 }
 
 fn limit(text: &str) -> Result<Limit> {

@@ -9,6 +9,7 @@ use crate::sources::{self, Settings};
 
 /// Everything that a run depends on.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct Config {
     /// Directories, files, patterns, or `-`.
     pub inputs: Vec<PathBuf>,
@@ -24,6 +25,8 @@ pub struct Config {
     pub settings: Vec<Settings>,
     /// Partition levels.
     pub partitioning: Partitioning,
+    /// Whether a merge takes the partition levels that the dataset has.
+    pub adopt_partitioning: bool,
     /// Compression of the data files.
     pub codec: Codec,
     /// Whether `transaction_id` gets a bloom filter.
@@ -52,6 +55,8 @@ pub enum Mode {
     Create,
     /// Replace a dataset of ours.
     Replace,
+    /// Add to a dataset of ours.
+    Merge,
 }
 
 /// A source that a user names for dumps.
@@ -95,6 +100,7 @@ impl Config {
             forced: Vec::new(),
             settings: vec![Settings::default(); sources::ALL.len()],
             partitioning: Partitioning::default(),
+            adopt_partitioning: true,
             codec: Codec::default(),
             bloom_filter: false,
             keep_duplicates: false,

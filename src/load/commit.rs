@@ -225,6 +225,15 @@ pub fn rename_staged(from: &Path, to: &Path) -> Result<()> {
     fs::rename(from, to).with_context(|| format!("can't rename {}", shown(from)))
 }
 
+/// Takes a data file over into staging: as a second name of the same file, or as a copy where there are no such links.
+///
+/// # Errors
+/// When it can be neither linked nor copied.
+pub fn link(from: &Path, to: &Path) -> Result<()> {
+    let linked = fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(|_| ()));
+    linked.with_context(|| format!("can't take over {}", shown(from)))
+}
+
 /// Writes a small file into staging.
 ///
 /// # Errors

@@ -123,10 +123,43 @@ fn get(bucket: &[u8], at: usize) -> (u64, Kept<'_>, usize) {
     (u64::from_le_bytes(eight(0)), kept, next)
 }
 
+/// Tells which keys certainly are not among those that it was made from.
+#[derive(Debug)]
+pub struct KeyFilter {
+    bits: Vec<u64>,
+    mask: u64,
+}
+
+impl KeyFilter {
+    /// For `keys` keys, in about `memory` bytes at most.
+    fn new(keys: usize, memory: usize) -> Self {
+        let bits = (keys * 16).min(memory * 8).next_power_of_two().max(64);
+        Self { bits: vec![0; bits / 64], mask: bits as u64 - 1 }
+    }
+
+    fn place(&self, hash: u64) -> (usize, u64) {
+        let bit = hash & self.mask;
+        (usize::try_from(bit / 64).expect("it is in memory"), 1 << (bit % 64))
+    }
+
+    fn add(&mut self, hash: u64) {
+        let (word, bit) = self.place(hash);
+        self.bits[word] |= bit;
+    }
+
+    /// Whether the key may be among them.
+    #[must_use]
+    pub fn may_hold(&self, source: u8, id: &str) -> bool {
+        let (word, bit) = self.place(hash_of(source, id.as_bytes()));
+        self.bits[word] & bit != 0
+    }
+}
+
 /// The keys of every row of a run.
 #[derive(Debug)]
 pub struct Keys {
     buckets: Vec<Vec<u8>>,
+    count: usize,
     bytes: usize,
     /// From this many bytes on, the buckets are written to disk.
     most: usize,
@@ -155,7 +188,7 @@ impl Keys {
         let buckets = vec![Vec::new(); 1 << BUCKET_BITS];
         let parts = vec![Vec::new(); buckets.len()];
         // A growing vector holds half as much again.
-        Self { buckets, bytes: 0, most: memory / 3 * 2, path, spilled: None, parts, written: 0 }
+        Self { buckets, count: 0, bytes: 0, most: memory / 3 * 2, path, spilled: None, parts, written: 0 }
     }
 
     /// Adds a row with its id.
@@ -164,6 +197,7 @@ impl Keys {
         let bucket = usize::try_from(hash >> (64 - BUCKET_BITS)).expect("a bucket's number");
         put(&mut self.buckets[bucket], hash, entry, id.as_bytes(), place);
         self.bytes += ENTRY_BYTES + id.len();
+        self.count += 1;
     }
 
     /// Writes the keys to disk if there are too many in memory.
@@ -192,6 +226,28 @@ impl Keys {
         }
         self.bytes = 0;
         Ok(())
+    }
+
+    /// A filter that holds all keys, in about `memory` bytes at most.
+    ///
+    /// # Errors
+    /// When keys on disk can't be read.
+    pub fn filter(&self, memory: usize) -> Result<KeyFilter> {
+        let mut filter = KeyFilter::new(self.count, memory);
+        let mut on_disk = Vec::new();
+        for (bucket, parts) in self.buckets.iter().zip(&self.parts) {
+            on_disk.clear();
+            read_parts(self.spilled.as_ref(), parts, &mut on_disk).context("can't read keys from disk")?;
+            for bytes in [bucket, &on_disk] {
+                let mut at = 0;
+                while at < bytes.len() {
+                    let (hash, _, next) = get(bytes, at);
+                    filter.add(hash);
+                    at = next;
+                }
+            }
+        }
+        Ok(filter)
     }
 
     /// Finds the rows that do not stay, in the order of their places.

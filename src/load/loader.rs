@@ -9,29 +9,28 @@
 //! again without them.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, new_null_array};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, new_null_array};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::Decimal128Type;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 
 use super::keys::{KeyEntry, Keys, Loser, RowPlace};
+use super::manifest::FileFacts;
 use super::parquet_file::{
     Codec, DataFile, EncodedGroup, MAX_FILE_BYTES, MAX_GROUP_BYTES, MAX_GROUP_ROWS, OpenFile, Setup,
 };
 use super::partition::{PartitionKey, Partitioning};
+use super::read_back::{Dropped, EarlierKey, RowReader, keys_again, open, row_hashes};
 use super::spill::{Run, RunWriter};
 use crate::model::cells::Cells;
 use crate::model::columns::{self, COLUMNS, Column};
-use crate::model::counts::{RowFacts, SourceCounts};
-use crate::model::money::{Amount, Currency, Money};
-use crate::model::transaction::Amounts;
-use crate::model::vocabulary::{AmountCheck, Classification, State};
+use crate::model::paths::shown;
 
 /// Fewer rows than this wait for more, so that row groups are not too small.
 const LEAST_GROUP_ROWS: usize = 2048;
@@ -41,6 +40,13 @@ const NUMBER_BYTES: usize = 128;
 const FINISH_AT_ONCE: usize = 16;
 /// Rows of a partition that are fetched from disk are encoded when they take more memory than this.
 const FETCH_BYTES: usize = 4 << 20;
+
+/// This bit tells places in files of the snapshot before; the others are the file's number.
+const EARLIER: u32 = 1 << 31;
+/// How many pairs of rows of different runs are compared at once.
+const COMPARE_AT_ONCE: usize = 1 << 20;
+/// Where files are written again.
+const REWRITTEN: &str = "rewritten";
 
 /// Rows of one stretch of the input, ordered by partition.
 #[derive(Debug, Default)]
@@ -72,6 +78,21 @@ pub struct LoaderSettings {
     pub memory: usize,
     /// Whether rows of one key are all kept.
     pub keep_duplicates: bool,
+    /// The names of the sources, by number.
+    pub sources: Vec<&'static str>,
+    /// The snapshot to add to.
+    pub earlier: Option<Earlier>,
+}
+
+/// The snapshot that a merge adds to.
+#[derive(Clone, Debug)]
+pub struct Earlier {
+    /// Its directory.
+    pub directory: PathBuf,
+    /// Its data files.
+    pub files: Vec<FileFacts>,
+    /// The places of dumps among all dumps by path.
+    pub ranks: Arc<BTreeMap<String, u32>>,
 }
 
 /// What the loader wrote.
@@ -79,37 +100,14 @@ pub struct LoaderSettings {
 pub struct Loaded {
     /// The data files, by partition directory and number.
     pub files: Vec<DataFile>,
-    /// Rows that others replaced.
+    /// Files of the snapshot before that stay as they are.
+    pub kept: Vec<FileFacts>,
+    /// How many files of the snapshot before were written again.
+    pub rewritten: usize,
+    /// Rows of this run that others replaced.
     pub dropped: Dropped,
-}
-
-/// Rows that were dropped because another one of their key stays.
-#[derive(Debug, Default)]
-pub struct Dropped {
-    /// Counts by source.
-    pub sources: BTreeMap<String, SourceCounts>,
-    /// How many by dump.
-    pub dumps: BTreeMap<String, u64>,
-}
-
-impl Dropped {
-    fn add(&mut self, other: Self) {
-        for (source, counts) in other.sources {
-            *self.sources.entry(source).or_default() += counts;
-        }
-        for (dump, count) in other.dumps {
-            *self.dumps.entry(dump).or_default() += count;
-        }
-    }
-
-    /// Counts the row at `at`, read back.
-    fn row(&mut self, rows: &RowReader<'_>, at: usize, identical: bool) -> Result<()> {
-        let counts = self.sources.entry(rows.text("source", at)?.to_owned()).or_default();
-        counts.row(&rows.facts(at)?);
-        *(if identical { &mut counts.identical } else { &mut counts.differing }) += 1;
-        *self.dumps.entry(rows.text("source_file", at)?.to_owned()).or_default() += 1;
-        Ok(())
-    }
+    /// Rows of earlier runs that others replaced.
+    pub replaced: Dropped,
 }
 
 /// Writes the rows of a run.
@@ -204,30 +202,212 @@ impl Loader {
     /// `name` is how the files are called, a number comes behind it.
     ///
     /// # Errors
-    /// When a file can't be written.
-    pub fn finish(self, facts: &[(&str, String)], name: &str) -> Result<Loaded> {
-        let Self { setup, writers, partitions, keys, mut runs, .. } = self;
-        let losers = keys.losers()?;
+    /// When a file can't be written, or one of the snapshot before is damaged.
+    pub fn finish(mut self, facts: &[(&str, String)], name: &str) -> Result<Loaded> {
+        self.find_earlier_keys()?;
+        let Self { setup, settings, writers, partitions, keys, mut runs } = self;
+        let mut losers = keys.losers()?;
+        let mut places: BTreeMap<PathBuf, Place> = BTreeMap::new();
         let mut writers: Vec<Option<PartitionWriter>> = writers.into_iter().map(Some).collect();
+        let mut written: Vec<Vec<DataFile>> = vec![Vec::new(); writers.len()];
         let in_order: Vec<usize> = partitions.into_values().collect();
-        let mut loaded = Loaded::default();
         for some in in_order.chunks(FINISH_AT_ONCE) {
             let mut work = Vec::with_capacity(some.len());
             for &number in some {
                 let mut writer = writers[number].take().expect("each is taken once");
-                let partition = u32::try_from(number).expect("as above");
                 if writer.spilled {
-                    writer.fetch(&setup, partition, &mut runs)?;
+                    writer.fetch(&setup, u32::try_from(number).expect("as above"), &mut runs)?;
                 }
-                work.push((writer, losers_of(&losers, partition)));
+                work.push((number, writer));
             }
-            let finish = |(writer, losers): (PartitionWriter, &[Loser])| writer.finish(&setup, facts, name, losers);
-            for (files, dropped) in work.into_par_iter().map(finish).collect::<Result<Vec<_>>>()? {
-                loaded.files.extend(files);
-                loaded.dropped.add(dropped);
+            let end = |(number, writer): (usize, PartitionWriter)| {
+                Ok((number, writer.directory.clone(), writer.end(&setup, facts)?))
+            };
+            for (number, directory, files) in work.into_par_iter().map(end).collect::<Result<Vec<_>>>()? {
+                written[number] = files;
+                places.entry(directory).or_default().partition = Some(number);
+            }
+        }
+        if let Some(earlier) = &settings.earlier {
+            compare_with_earlier(&mut losers, &written, earlier)?;
+            for (number, file) in earlier.files.iter().enumerate() {
+                let path = settings.directory.join(&file.path);
+                places.entry(path.parent().unwrap_or(&path).to_owned()).or_default().earlier.push(number);
+            }
+        }
+        let finisher = Finisher { setup: &setup, facts, name, losers: &losers, earlier: settings.earlier.as_ref() };
+        let work: Vec<_> = places
+            .into_iter()
+            .map(|(directory, place)| {
+                let files = place.partition.map(|number| (number, std::mem::take(&mut written[number])));
+                (directory, files, place.earlier)
+            })
+            .collect();
+        let finish = |(directory, files, earlier): (PathBuf, Option<_>, Vec<usize>)| {
+            finisher.finish(&directory, files, &earlier)
+        };
+        let mut loaded = Loaded::default();
+        for place in work.into_par_iter().map(finish).collect::<Result<Vec<_>>>()? {
+            loaded.files.extend(place.files);
+            loaded.kept.extend(place.kept);
+            loaded.rewritten += place.rewritten;
+            loaded.dropped.add(place.dropped);
+            loaded.replaced.add(place.replaced);
+        }
+        Ok(loaded)
+    }
+
+    /// Checks the files of the snapshot before, and adds the keys in them that came again.
+    fn find_earlier_keys(&mut self) -> Result<()> {
+        let Some(earlier) = &self.settings.earlier else { return Ok(()) };
+        let filter = match self.settings.keep_duplicates {
+            true => None,
+            false => Some(self.keys.filter(self.settings.memory)?),
+        };
+        let read = |file: &FileFacts| -> Result<Vec<EarlierKey>> {
+            let path = earlier.directory.join(&file.path);
+            file.check(&path)?;
+            let rank = |dump: &str| earlier.ranks.get(dump).copied();
+            filter.as_ref().map_or(Ok(Vec::new()), |filter| keys_again(&path, filter, &self.settings.sources, rank))
+        };
+        for (some, first) in earlier.files.chunks(FINISH_AT_ONCE).zip((0..).step_by(FINISH_AT_ONCE)) {
+            let found = some.par_iter().map(read).collect::<Result<Vec<_>>>()?;
+            for (keys, number) in found.into_iter().zip(first..) {
+                for EarlierKey { entry, id, row } in keys {
+                    self.keys.push(&entry, &id, RowPlace { partition: EARLIER | number, row });
+                }
+            }
+            self.keys.relieve()?;
+        }
+        Ok(())
+    }
+}
+
+/// The directory of a partition: which partition of this run it is, and which files the snapshot before has there.
+#[derive(Default)]
+struct Place {
+    partition: Option<usize>,
+    earlier: Vec<usize>,
+}
+
+/// Tells of replaced rows whose winners are of another run whether they say the same.
+fn compare_with_earlier(losers: &mut [Loser], written: &[Vec<DataFile>], earlier: &Earlier) -> Result<()> {
+    let is_earlier = |place: RowPlace| place.partition & EARLIER != 0;
+    let across: Vec<usize> =
+        (0..losers.len()).filter(|&at| is_earlier(losers[at].place) || is_earlier(losers[at].winner)).collect();
+    for some in across.chunks(COMPARE_AT_ONCE) {
+        let mut places: Vec<RowPlace> = some.iter().flat_map(|&at| [losers[at].place, losers[at].winner]).collect();
+        places.sort_unstable();
+        places.dedup();
+        let hashes = |same: &[RowPlace]| {
+            let rows: Vec<u32> = same.iter().map(|place| place.row).collect();
+            let number = (same[0].partition & !EARLIER) as usize;
+            if is_earlier(same[0]) {
+                let file = &earlier.files[number];
+                let path = earlier.directory.join(&file.path);
+                return row_hashes(std::iter::once((&*path, file.rows)), &rows);
+            }
+            row_hashes(written[number].iter().map(|file| (&*file.path, file.rows)), &rows)
+        };
+        let by_partition: Vec<&[RowPlace]> = places.chunk_by(|a, b| a.partition == b.partition).collect();
+        let hashes = by_partition.into_par_iter().map(hashes).collect::<Result<Vec<_>>>()?.concat();
+        let hash = |place| hashes[places.binary_search(&place).expect("it was just put there")];
+        for &at in some {
+            losers[at].identical = hash(losers[at].place) == hash(losers[at].winner);
+        }
+    }
+    Ok(())
+}
+
+/// Ends the directories of partitions.
+struct Finisher<'a> {
+    setup: &'a Setup,
+    facts: &'a [(&'a str, String)],
+    name: &'a str,
+    losers: &'a [Loser],
+    earlier: Option<&'a Earlier>,
+}
+
+impl Finisher<'_> {
+    /// Gives the files of this run their names, and takes over those of the snapshot before; rows that others replaced
+    /// are dropped.
+    fn finish(&self, directory: &Path, own: Option<(usize, Vec<DataFile>)>, earlier: &[usize]) -> Result<Loaded> {
+        let mut loaded = Loaded::default();
+        if let Some((number, mut files)) = own {
+            let losers = losers_of(self.losers, u32::try_from(number).expect("as above"));
+            if !losers.is_empty() {
+                let paths: Vec<_> = files.into_iter().map(|file| file.path).collect();
+                files = self.without(directory, &paths, losers, &mut loaded.dropped)?;
+                for path in &paths {
+                    fs::remove_file(path).with_context(|| format!("can't remove {}", shown(path)))?;
+                }
+            }
+            self.adopt(directory, files, &mut loaded.files)?;
+        }
+        for &number in earlier {
+            let Some(snapshot) = self.earlier else { continue };
+            let file = &snapshot.files[number];
+            let path = snapshot.directory.join(&file.path);
+            let losers = losers_of(self.losers, EARLIER | u32::try_from(number).expect("fewer than 2 billion files"));
+            if losers.is_empty() {
+                let file_name = path.file_name().context("a data file has a name")?;
+                create_directory(directory)?;
+                super::commit::link(&path, &directory.join(file_name))?;
+                loaded.kept.push(file.clone());
+            } else {
+                let files = self.without(directory, &[path], losers, &mut loaded.replaced)?;
+                self.adopt(directory, files, &mut loaded.files)?;
+                loaded.rewritten += 1;
             }
         }
         Ok(loaded)
+    }
+
+    /// Gives files their names, after those that are there already.
+    fn adopt(&self, directory: &Path, files: Vec<DataFile>, adopted: &mut Vec<DataFile>) -> Result<()> {
+        for mut file in files {
+            let path = directory.join(format!("{}-{:05}.parquet", self.name, adopted.len()));
+            super::commit::rename_staged(&file.path, &path)?;
+            file.path = path;
+            adopted.push(file);
+        }
+        let rewritten = directory.join(REWRITTEN);
+        match fs::remove_dir(&rewritten) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("can't remove {}", shown(&rewritten)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the rows of files again, but for the `losers`.
+    fn without(
+        &self,
+        directory: &Path,
+        paths: &[PathBuf],
+        losers: &[Loser],
+        dropped: &mut Dropped,
+    ) -> Result<Vec<DataFile>> {
+        let mut writer = PartitionWriter::new(directory.join(REWRITTEN));
+        let mut losers = losers.iter().peekable();
+        let mut first = 0;
+        for path in paths {
+            for batch in open(path, None, None)? {
+                let batch = batch.with_context(|| format!("can't read {} again", shown(path)))?;
+                let mut keep = vec![true; batch.num_rows()];
+                let rows = RowReader(&batch);
+                let end = first + batch.num_rows();
+                while let Some(loser) = losers.next_if(|loser| (loser.place.row as usize) < end) {
+                    let at = loser.place.row as usize - first;
+                    keep[at] = false;
+                    dropped.row(&rows, at, loser.identical)?;
+                }
+                first = end;
+                let kept = filter_record_batch(&batch, &BooleanArray::from(keep))?;
+                writer.take(self.setup, &[OwnedSlice::of(&kept).all()])?;
+            }
+        }
+        writer.end(self.setup, self.facts)
     }
 }
 
@@ -371,8 +551,7 @@ impl PartitionWriter {
     fn append(&mut self, setup: &Setup, group: EncodedGroup) -> Result<()> {
         if self.files.last().is_none_or(|file| file.bytes() >= MAX_FILE_BYTES) {
             if self.files.is_empty() {
-                fs::create_dir_all(&self.directory)
-                    .with_context(|| format!("can't create {}", self.directory.display()))?;
+                create_directory(&self.directory)?;
             }
             self.files.push(OpenFile::create(setup, self.staged(self.files.len()))?);
         }
@@ -391,30 +570,15 @@ impl PartitionWriter {
         self.encode(setup, &slices)
     }
 
-    fn finish(
-        mut self,
-        setup: &Setup,
-        facts: &[(&str, String)],
-        name: &str,
-        losers: &[Loser],
-    ) -> Result<(Vec<DataFile>, Dropped)> {
+    /// Encodes what waits and ends the files, in staging.
+    fn end(mut self, setup: &Setup, facts: &[(&str, String)]) -> Result<Vec<DataFile>> {
         self.flush(setup)?;
-        let directory = self.directory;
-        let mut files = Vec::with_capacity(self.files.len());
-        for file in self.files {
-            files.push(file.finish(facts)?);
-        }
-        let mut dropped = Dropped::default();
-        if !losers.is_empty() {
-            (files, dropped) = without(setup, &directory, files, facts, losers)?;
-        }
-        for (number, file) in files.iter_mut().enumerate() {
-            let path = directory.join(format!("{name}-{number:05}.parquet"));
-            super::commit::rename_staged(&file.path, &path)?;
-            file.path = path;
-        }
-        Ok((files, dropped))
+        self.files.into_iter().map(|file| file.finish(facts)).collect()
     }
+}
+
+fn create_directory(directory: &Path) -> Result<()> {
+    fs::create_dir_all(directory).with_context(|| format!("can't create {}", shown(directory)))
 }
 
 /// How many of the first rows make a row group: at most [`MAX_GROUP_ROWS`], of at most [`MAX_GROUP_BYTES`], at least one.
@@ -457,93 +621,4 @@ fn gather(slices: &[Slice<'_>], number: usize) -> Option<Cells> {
         return None;
     }
     Some(Cells::join(COLUMNS[number].kind, &parts))
-}
-
-/// Writes the rows of `files` again, but for the `losers`.
-fn without(
-    setup: &Setup,
-    directory: &Path,
-    files: Vec<DataFile>,
-    facts: &[(&str, String)],
-    losers: &[Loser],
-) -> Result<(Vec<DataFile>, Dropped)> {
-    let mut writer = PartitionWriter::new(directory.join("rewritten"));
-    let mut dropped = Dropped::default();
-    let mut losers = losers.iter().peekable();
-    let mut first = 0;
-    for file in files {
-        let context = || format!("can't read {} again", file.path.display());
-        let input = File::open(&file.path).with_context(context)?;
-        let reader = ParquetRecordBatchReaderBuilder::try_new(input)?.with_batch_size(1 << 16).build()?;
-        for batch in reader {
-            let batch = batch.with_context(context)?;
-            let mut keep = vec![true; batch.num_rows()];
-            let rows = RowReader(&batch);
-            let end = first + batch.num_rows();
-            while let Some(loser) = losers.next_if(|loser| (loser.place.row as usize) < end) {
-                let at = loser.place.row as usize - first;
-                keep[at] = false;
-                dropped.row(&rows, at, loser.identical)?;
-            }
-            first = end;
-            let kept = filter_record_batch(&batch, &BooleanArray::from(keep))?;
-            writer.take(setup, &[OwnedSlice::of(&kept).all()])?;
-        }
-        fs::remove_file(&file.path).with_context(context)?;
-    }
-    writer.flush(setup)?;
-    let mut rewritten = Vec::new();
-    for (number, file) in writer.files.into_iter().enumerate() {
-        let mut file = file.finish(facts)?;
-        let path = directory.join(format!("staged-{number:05}.parquet"));
-        super::commit::rename_staged(&file.path, &path)?;
-        file.path = path;
-        rewritten.push(file);
-    }
-    if !rewritten.is_empty() {
-        fs::remove_dir(directory.join("rewritten")).context("can't remove a staging directory")?;
-    }
-    Ok((rewritten, dropped))
-}
-
-/// Reads values of rows that were written.
-struct RowReader<'b>(&'b RecordBatch);
-
-impl<'b> RowReader<'b> {
-    fn column(&self, name: &str) -> Result<&'b ArrayRef> {
-        self.0.column_by_name(name).with_context(|| format!("the column {name} is missing"))
-    }
-
-    fn optional_text(&self, name: &str, at: usize) -> Result<Option<&'b str>> {
-        let values = self.column(name)?.as_string_opt::<i32>().with_context(|| format!("{name} is no text"))?;
-        Ok((!values.is_null(at)).then(|| values.value(at)))
-    }
-
-    fn text(&self, name: &str, at: usize) -> Result<&'b str> {
-        self.optional_text(name, at)?.with_context(|| format!("{name} is null"))
-    }
-
-    fn money(&self, amount: &str, currency: &str, at: usize) -> Result<Option<Money>> {
-        let values = self.column(amount)?.as_primitive_opt::<Decimal128Type>().context("an amount is no decimal")?;
-        if values.is_null(at) {
-            return Ok(None);
-        }
-        let units = i64::try_from(values.value(at)).ok().and_then(Amount::from_units);
-        let currency = self.optional_text(currency, at)?.and_then(Currency::parse);
-        Ok(Some(Money { amount: units.context("an amount is out of range")?, currency }))
-    }
-
-    fn facts(&self, at: usize) -> Result<RowFacts> {
-        let unknown = "a word that is not in the schema";
-        Ok(RowFacts {
-            state: State::parse(self.text("state", at)?).context(unknown)?,
-            classification: Classification::parse(self.text("classification", at)?).context(unknown)?,
-            amounts: Amounts {
-                gross: self.money("gross_amount", "currency", at)?,
-                net: self.money("net_amount", "net_currency", at)?,
-                fee: self.money("fee_amount", "fee_currency", at)?,
-                check: AmountCheck::parse(self.text("amount_check", at)?).context(unknown)?,
-            },
-        })
-    }
 }

@@ -1,6 +1,14 @@
 //! `manifest.json`: what a dataset holds and from which dumps, as facts that can be checked.
 
+use std::fs::File;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
+
+use super::commit::{MANIFEST, META_DIRECTORY};
+use crate::model::columns;
+use crate::model::paths::shown;
 
 /// The manifest's own version.
 pub const VERSION: u32 = 1;
@@ -20,6 +28,8 @@ pub struct Manifest {
     pub partition_by: String,
     /// Compression of the data files.
     pub compression: String,
+    /// Whether rows of one key are all kept.
+    pub keep_duplicates: bool,
     /// Rows in all files.
     pub rows: u64,
     /// Records in quarantine.
@@ -30,6 +40,43 @@ pub struct Manifest {
     pub dumps: Vec<DumpFacts>,
     /// The data files.
     pub files: Vec<FileFacts>,
+}
+
+impl Manifest {
+    /// Reads the manifest of a dataset.
+    ///
+    /// # Errors
+    /// When it can't be read, is damaged, or of a version that this program does not know.
+    pub fn read(dataset: &Path) -> Result<Self> {
+        let path = dataset.join(META_DIRECTORY).join(MANIFEST);
+        let text = std::fs::read(&path).with_context(|| format!("can't read {}", shown(&path)))?;
+        let manifest: Self =
+            serde_json::from_slice(&text).map_err(|_| anyhow::anyhow!("{} is damaged: no manifest", shown(&path)))?;
+        ensure!(
+            manifest.version == VERSION && manifest.schema_version == columns::VERSION,
+            "{} is of version {} with schema {}; this program knows version {VERSION} with schema {}",
+            shown(&path),
+            manifest.version,
+            manifest.schema_version,
+            columns::VERSION
+        );
+        Ok(manifest)
+    }
+}
+
+impl FileFacts {
+    /// Checks that the file at `path` is the one that was written.
+    ///
+    /// # Errors
+    /// When it can't be read or is another one.
+    pub fn check(&self, path: &Path) -> Result<()> {
+        let mut digest = blake3::Hasher::new();
+        let read = || digest.update_reader(File::open(path)?).map(|digest| digest.finalize().to_hex());
+        let found = { read }().with_context(|| format!("can't read {}", shown(path)))?;
+        let hint = "the dataset is damaged; read all dumps again with --mode replace";
+        ensure!(found.as_str() == self.digest, "{} is not the file that was written: {hint}", shown(path));
+        Ok(())
+    }
 }
 
 /// A dump that was read.

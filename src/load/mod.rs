@@ -9,4 +9,5 @@ pub mod manifest;
 pub mod parquet_file;
 pub mod partition;
 pub mod quarantine;
+pub mod read_back;
 mod spill;

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use anyhow::{Result, bail};
+
 use crate::model::time::Timestamp;
 
 /// One level of the partition directories.
@@ -50,6 +52,29 @@ pub struct Partitioning(pub Vec<Level>);
 impl Default for Partitioning {
     fn default() -> Self {
         Self(vec![Level::Feed, Level::Month])
+    }
+}
+
+impl Partitioning {
+    /// Reads a list of levels as flags and manifests write it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self> {
+        if text == "none" {
+            return Ok(Self(Vec::new()));
+        }
+        let mut levels = Vec::new();
+        for name in text.split(',') {
+            let Some(level) = Level::parse(name.trim()) else {
+                bail!("{name:?} is no level\n  hint: a list of feed, year, month, day; or none");
+            };
+            if levels.contains(&level) {
+                bail!("{name} occurs twice");
+            }
+            levels.push(level);
+        }
+        Ok(Self(levels))
     }
 }
 

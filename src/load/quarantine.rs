@@ -2,17 +2,20 @@
 //!
 //! It is the only output that holds what could not be checked, so it is for its owner's eyes alone (mode 0600).
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use anyhow::{Context, Result, anyhow};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::model::reject::Reject;
+use crate::model::paths::shown;
+use crate::model::reject::{Reason, Reject};
 
 /// The file's name in `_paynorm`.
 pub const FILE_NAME: &str = "quarantine.jsonl";
@@ -72,6 +75,16 @@ struct Line<'a> {
     sha256: Option<String>,
 }
 
+/// What a line must say to be told.
+#[derive(Deserialize)]
+struct LinePlace {
+    source_file: String,
+    reason: String,
+}
+
+/// Reasons that refuse a whole dump.
+const WHOLE_DUMP: [Reason; 3] = [Reason::CorruptCompression, Reason::InputChanged, Reason::UnreadableInput];
+
 /// Writes the quarantine.
 #[derive(Debug)]
 pub struct QuarantineWriter {
@@ -86,6 +99,31 @@ impl QuarantineWriter {
     pub fn create(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         Ok(Self { file: BufWriter::new(file) })
+    }
+
+    /// Copies the lines of an earlier quarantine, but for those of dumps that are read again as a whole; tells how many
+    /// lines were copied.
+    ///
+    /// # Errors
+    /// When it can't be read or written, or is damaged.
+    pub fn copy(&mut self, path: &Path, again: &BTreeSet<&str>) -> Result<u64> {
+        let context = || format!("can't read {}", shown(path));
+        let mut copied = 0;
+        for line in BufReader::new(File::open(path).with_context(context)?).split(b'\n') {
+            let line = line.with_context(context)?;
+            if !again.is_empty() {
+                let place: LinePlace =
+                    serde_json::from_slice(&line).map_err(|_| anyhow!("{} is damaged", shown(path)))?;
+                let whole = WHOLE_DUMP.iter().any(|reason| reason.code() == place.reason);
+                if whole && again.contains(&*place.source_file) {
+                    continue;
+                }
+            }
+            self.file.write_all(&line)?;
+            self.file.write_all(b"\n")?;
+            copied += 1;
+        }
+        Ok(copied)
     }
 
     /// Writes one line.

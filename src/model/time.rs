@@ -23,6 +23,12 @@ impl Timestamp {
         (FIRST_SECOND..END_SECOND).contains(&seconds).then(|| Self(seconds * MICROS + micros))
     }
 
+    /// The time so many microseconds after the Unix epoch, if it is in the years 0001 to 9999.
+    #[must_use]
+    pub fn from_micros(micros: i64) -> Option<Self> {
+        Self::from_seconds(micros.div_euclid(MICROS), micros.rem_euclid(MICROS))
+    }
+
     /// Microseconds since the Unix epoch.
     #[must_use]
     pub fn micros(self) -> i64 {
@@ -52,8 +58,7 @@ impl Timestamp {
         } else {
             decimal_micros(unsigned)?
         };
-        let micros = if negative { -micros } else { micros };
-        Self::from_seconds(micros.div_euclid(MICROS), micros.rem_euclid(MICROS))
+        Self::from_micros(if negative { -micros } else { micros })
     }
 }
 

@@ -4,6 +4,7 @@
 //! encoded by all threads. It ends where the content says, so the bytes written depend neither on waves nor on threads.
 //! Whatever is counted is counted where it happens and must add up before anything is published.
 
+mod earlier;
 mod feed;
 
 use std::collections::BTreeMap;
@@ -22,9 +23,10 @@ use crate::config::{Config, Mode};
 use crate::extract::chunks::{Buffers, Chunk, Item, Shapes};
 use crate::extract::discover::{Discovered, Dump, STANDARD_INPUT, discover};
 use crate::load::commit::{self, Existing, Staging, existing, write_staged};
-use crate::load::loader::{Batch, Dropped, Loaded, Loader, LoaderSettings};
+use crate::load::loader::{self, Batch, Loaded, Loader, LoaderSettings};
 use crate::load::manifest::{self, DumpFacts, FileFacts, Manifest};
 use crate::load::quarantine::{self, QuarantineWriter, Rejected};
+use crate::load::read_back::Dropped;
 use crate::model::columns;
 use crate::model::counts::{Cases, SourceCounts, add_cases};
 use crate::model::paths::shown;
@@ -32,6 +34,7 @@ use crate::model::reject::Reason;
 use crate::normalize::{Normalized, Origin, Rules, Scratch, normalize};
 use crate::report::{Report, RunFacts};
 use crate::sources::{self, Told};
+use earlier::Earlier;
 use feed::{Event, Feed, Stop};
 
 /// Why a run wrote nothing.
@@ -67,12 +70,23 @@ impl From<commit::Refused> for Failure {
 /// # Errors
 /// Why nothing visible has changed.
 pub fn run(config: &Config, signal: &AtomicUsize) -> Result<Report, Failure> {
-    check_output(config)?;
+    let there = check_output(config)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(config.threads).build().context("can't start threads")?;
     let staging = Staging::begin(&config.out)?;
-    let result = pool.install(|| build(config, &staging, signal));
-    match result {
-        Ok(report) => {
+    let build = || match (config.mode, there) {
+        (Mode::Merge, Existing::Dataset) => {
+            let earlier = Earlier::read(&config.out)?;
+            let config = earlier.adapt(config)?;
+            build(&config, &staging, signal, Some(&earlier))
+        }
+        _ => build(config, &staging, signal, None),
+    };
+    match pool.install(build) {
+        Ok((report, false)) => {
+            staging.discard()?;
+            Ok(report)
+        }
+        Ok((report, true)) => {
             staging.commit()?;
             Ok(report)
         }
@@ -84,33 +98,48 @@ pub fn run(config: &Config, signal: &AtomicUsize) -> Result<Report, Failure> {
 }
 
 /// Refuses an output that must not be written to, before anything is read.
-fn check_output(config: &Config) -> Result<(), Failure> {
+fn check_output(config: &Config) -> Result<Existing, Failure> {
     let out = shown(&config.out);
     let there = existing(&config.out)?;
     match (config.mode, there) {
-        (_, Existing::Nothing | Existing::Empty) | (Mode::Replace, Existing::Dataset) => {}
+        (_, Existing::Nothing | Existing::Empty) | (Mode::Replace | Mode::Merge, Existing::Dataset) => {}
         (Mode::Create, Existing::Dataset) => {
-            return Err(Failure::Usage(anyhow!("{out} holds a dataset already; replace it with --mode replace")));
+            let hint = "add to it with --mode merge, or replace it with --mode replace";
+            return Err(Failure::Usage(anyhow!("{out} holds a dataset already; {hint}")));
         }
         (_, Existing::Foreign) => {
             return Err(Failure::Usage(anyhow!("{out} is no dataset of paynorm and not empty; choose another output")));
         }
     }
     let inputs: Vec<PathBuf> = config.inputs.iter().filter(|input| !is_standard_input(input)).cloned().collect();
-    commit::check_apart(&config.out, &inputs).map_err(Failure::Usage)
+    commit::check_apart(&config.out, &inputs).map_err(Failure::Usage)?;
+    Ok(there)
 }
 
 fn is_standard_input(input: &std::path::Path) -> bool {
     input.as_os_str() == STANDARD_INPUT
 }
 
-/// Builds the new snapshot in staging, starting over when a dump turns out bad late.
-fn build(config: &Config, staging: &Staging, signal: &AtomicUsize) -> Result<Report, Failure> {
-    let found = find_dumps(config, staging, signal)?;
+/// Builds the new snapshot in staging, starting over when a dump turns out bad late; tells whether there is anything new.
+fn build(
+    config: &Config,
+    staging: &Staging,
+    signal: &AtomicUsize,
+    earlier: Option<&Earlier>,
+) -> Result<(Report, bool), Failure> {
+    let mut found = find_dumps(config, staging, signal)?;
+    let mut known = 0;
+    if let Some(earlier) = earlier {
+        known = earlier.take_known(&mut found.dumps);
+        if found.dumps.is_empty() {
+            return Ok((earlier.nothing_new(known, &found.skipped), false));
+        }
+    }
+    let merge = earlier.map(|earlier| Merge { earlier, known });
     let mut refused = BTreeMap::new();
     loop {
-        match Attempt::new(config, staging, signal, &found, &refused)?.go()? {
-            Outcome::Done(report) => return Ok(*report),
+        match Attempt::new(config, staging, signal, &found, &refused, merge)?.go()? {
+            Outcome::Done(report) => return Ok((*report, true)),
             Outcome::Restart(rejected) => {
                 refused.insert(rejected.dump, *rejected);
                 staging.restart()?;
@@ -205,7 +234,7 @@ impl Totals {
     }
 
     /// Conservation: what the readers found is in rows, quarantine or duplicates, per dump and in all.
-    fn check(&self, files: &[FileFacts]) -> Result<()> {
+    fn check(&self, written: u64) -> Result<()> {
         for ((dump, items), empty) in self.dumps.iter().zip(&self.items).zip(&self.empty) {
             let accounted = dump.rows + dump.quarantined + empty;
             ensure!(*items == accounted, "{}: {items} items were found, {accounted} are accounted for", dump.path);
@@ -213,7 +242,6 @@ impl Totals {
             ensure!(dump.duplicates <= dump.rows, "{}: more rows were dropped than read", dump.path);
         }
         let sum = |of: fn(&DumpFacts) -> u64| self.dumps.iter().map(of).sum::<u64>();
-        let written: u64 = files.iter().map(|file| file.rows).sum();
         let counted: u64 = self.sources.iter().map(|counts| counts.rows).sum();
         let (rows, dropped) = (sum(|dump| dump.rows), self.identical + self.differing);
         ensure!(self.seen == rows + self.quarantined, "records seen are not all rows or quarantined");
@@ -233,15 +261,30 @@ struct Window {
     bytes: u64,
 }
 
+/// What a merge adds to.
+#[derive(Clone, Copy)]
+struct Merge<'a> {
+    earlier: &'a Earlier,
+    /// Dumps that are in it already.
+    known: usize,
+}
+
 struct Attempt<'a> {
     config: &'a Config,
     staging: &'a Staging,
     signal: &'a AtomicUsize,
     found: &'a Discovered,
     refused: &'a BTreeMap<usize, Rejected>,
+    merge: Option<Merge<'a>>,
+    /// The places of the dumps among all, those of earlier runs included.
+    ranks: Vec<u32>,
     rules: Rules,
     totals: Totals,
     quarantine: QuarantineWriter,
+    /// Lines of the quarantine that are of earlier runs.
+    quarantined_before: u64,
+    /// What the loader adds to.
+    snapshot: Option<loader::Earlier>,
     window: Window,
 }
 
@@ -252,15 +295,40 @@ impl<'a> Attempt<'a> {
         signal: &'a AtomicUsize,
         found: &'a Discovered,
         refused: &'a BTreeMap<usize, Rejected>,
+        merge: Option<Merge<'a>>,
     ) -> Result<Self> {
         let path = staging.meta().join(quarantine::FILE_NAME);
-        let quarantine = QuarantineWriter::create(&path).with_context(|| format!("can't create {}", shown(&path)))?;
+        let mut quarantine =
+            QuarantineWriter::create(&path).with_context(|| format!("can't create {}", shown(&path)))?;
+        let mut ranks: Vec<u32> = (0..).take(found.dumps.len()).collect();
+        let mut quarantined_before = 0;
+        let mut snapshot = None;
+        if let Some(Merge { earlier, .. }) = merge {
+            quarantined_before = quarantine.copy(&earlier.quarantine(), &earlier.refused_again(&found.dumps))?;
+            let all = earlier.ranks(&found.dumps);
+            ranks = found.dumps.iter().map(|dump| all[&dump.name]).collect();
+            snapshot = Some(earlier.snapshot(all));
+        }
         let rules = Rules { settings: config.settings.clone(), partitioning: config.partitioning.clone() };
         let mut totals = Totals::new(found.dumps.len());
         for (facts, dump) in totals.dumps.iter_mut().zip(&found.dumps) {
             facts.path.clone_from(&dump.name);
         }
-        Ok(Self { config, staging, signal, found, refused, rules, totals, quarantine, window: Window::default() })
+        Ok(Self {
+            config,
+            staging,
+            signal,
+            found,
+            refused,
+            merge,
+            ranks,
+            snapshot,
+            rules,
+            totals,
+            quarantine,
+            quarantined_before,
+            window: Window::default(),
+        })
     }
 
     fn go(mut self) -> Result<Outcome, Failure> {
@@ -276,6 +344,8 @@ impl<'a> Attempt<'a> {
             bloom_filter: self.config.bloom_filter,
             memory: usize::try_from(self.config.waiting_bytes()).unwrap_or(usize::MAX),
             keep_duplicates: self.config.keep_duplicates,
+            sources: sources::ALL.iter().map(|source| source.name()).collect(),
+            earlier: self.snapshot.take(),
         })?;
         let wave_bytes = (4 + 4 * self.config.threads) << 20;
         let mut wave = Vec::new();
@@ -306,8 +376,7 @@ impl<'a> Attempt<'a> {
         wave.into_par_iter()
             .map(|event| match event {
                 Event::Chunk(dump, chunk) => {
-                    let rank = u32::try_from(dump).expect("fewer than 4 billion dumps");
-                    let origin = Origin { dump, rank, source_file: &self.found.dumps[dump].name };
+                    let origin = Origin { dump, rank: self.ranks[dump], source_file: &self.found.dumps[dump].name };
                     let mut scratch = workspace.scratch();
                     let normalized = Box::new(normalize(&chunk, origin, &self.rules, &mut scratch));
                     let facts = ChunkFacts::of(&chunk);
@@ -413,30 +482,49 @@ impl<'a> Attempt<'a> {
         let written = loader.finish(&facts, &format!("part-{}", &run_id[..16]))?;
         self.interrupted()?;
         self.drop_counts(&written.dropped)?;
-        let files = self.file_facts(&written)?;
-        self.totals.check(&files).context("the numbers of this run do not add up, so nothing is published")?;
+        let mut files = self.file_facts(&written)?;
+        let earlier_rows = self.merge.map_or(0, |merge| merge.earlier.rows()).saturating_sub(written.replaced.rows());
+        let kept_rows = written.kept.iter().map(|file| file.rows).sum::<u64>();
+        let rows = files.iter().map(|file| file.rows).sum::<u64>() + kept_rows;
+        let context = "the numbers of this run do not add up, so nothing is published";
+        self.totals.check(rows.saturating_sub(earlier_rows)).context(context)?;
         self.quarantine.finish().context("can't write the quarantine")?;
-        let manifest = Manifest {
+        let run_files = files.clone();
+        files.extend(written.kept.iter().cloned());
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        let run_dumps = std::mem::take(&mut self.totals.dumps);
+        let mut manifest = Manifest {
             version: manifest::VERSION,
             tool: concat!("paynorm ", env!("CARGO_PKG_VERSION")).to_owned(),
             schema_version: columns::VERSION,
             run_id: run_id.clone(),
             partition_by: self.config.partitioning.to_string(),
             compression: self.config.codec.name().to_owned(),
-            rows: files.iter().map(|file| file.rows).sum(),
+            keep_duplicates: self.config.keep_duplicates,
+            rows,
             quarantined: self.totals.quarantined,
             duplicates: self.totals.identical + self.totals.differing,
-            dumps: self.totals.dumps,
+            dumps: run_dumps.clone(),
             files,
         };
+        if let Some(Merge { earlier, .. }) = self.merge {
+            manifest = earlier.add(manifest, &self.found.dumps, &written.replaced)?;
+        }
+        let lines = self.quarantined_before + self.totals.quarantined;
+        if manifest.quarantined != lines {
+            return Err(anyhow!("{context}: the quarantine has {lines} lines").into());
+        }
         let report = Report::new(&RunFacts {
             manifest: &manifest,
+            dumps: &run_dumps,
+            files: &run_files,
             sources: &self.totals.sources,
             reasons: &self.totals.reasons,
             seen: self.totals.seen,
             identical: self.totals.identical,
             differing: self.totals.differing,
             skipped: &self.found.skipped,
+            merge: self.merge.map(|merge| merge.earlier.merge_report(merge.known, &written)),
         });
         let meta = self.staging.meta();
         write_staged(&meta.join(commit::MANIFEST), &json(&manifest)?)?;
@@ -449,6 +537,9 @@ impl<'a> Attempt<'a> {
         let mut digest = blake3::Hasher::new();
         digest.update(concat!("paynorm ", env!("CARGO_PKG_VERSION"), "\n").as_bytes());
         digest.update(format!("schema {}\n{}\n", columns::VERSION, self.config.shape()).as_bytes());
+        if let Some(Merge { earlier, .. }) = self.merge {
+            digest.update(format!("after {}\n", earlier.run_id()).as_bytes());
+        }
         for dump in &self.totals.dumps {
             digest.update(format!("{} {}\n", dump.digest, dump.path).as_bytes());
         }

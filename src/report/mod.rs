@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use crate::extract::discover::Skipped;
-use crate::load::manifest::{FileFacts, Manifest};
+use crate::load::manifest::{DumpFacts, FileFacts, Manifest};
 use crate::model::counts::{Cases, SourceCounts, Totals};
 use crate::model::money::{Currency, SCALE};
 use crate::model::reject::Reason;
@@ -17,8 +17,12 @@ use crate::sources;
 /// What a report is made from.
 #[derive(Debug)]
 pub struct RunFacts<'a> {
-    /// The manifest.
+    /// The manifest of the dataset as it is after the run.
     pub manifest: &'a Manifest,
+    /// The dumps that the run read.
+    pub dumps: &'a [DumpFacts],
+    /// The data files that it wrote.
+    pub files: &'a [FileFacts],
     /// Counts by the number of the source.
     pub sources: &'a [SourceCounts],
     /// Quarantined records by reason.
@@ -31,6 +35,8 @@ pub struct RunFacts<'a> {
     pub differing: u64,
     /// What was not read.
     pub skipped: &'a [Skipped],
+    /// What a merge tells.
+    pub merge: Option<MergeReport>,
 }
 
 /// A run in numbers.
@@ -54,6 +60,40 @@ pub struct Report {
     pub skipped: Vec<SkippedReport>,
     /// What was written.
     pub written: WrittenFacts,
+    /// What is in the dataset now.
+    pub dataset: DatasetFacts,
+    /// What became of the dataset that a merge added to.
+    pub merge: Option<MergeReport>,
+}
+
+/// What is in the dataset.
+#[derive(Clone, Debug, Serialize)]
+pub struct DatasetFacts {
+    /// Dumps that it was read from.
+    pub dumps: usize,
+    /// Rows.
+    pub rows: u64,
+    /// Data files.
+    pub files: usize,
+    /// Records in quarantine.
+    pub quarantined: u64,
+}
+
+/// What a merge found and replaced.
+#[derive(Clone, Debug, Serialize)]
+pub struct MergeReport {
+    /// Dumps that were in the dataset already, and were not read.
+    pub known_dumps: usize,
+    /// Rows in the dataset before.
+    pub rows_before: u64,
+    /// Rows of earlier runs that were replaced by rows that say the same.
+    pub replaced_identical: u64,
+    /// Rows of earlier runs that were replaced by others.
+    pub replaced_differing: u64,
+    /// Data files that stay as they were.
+    pub files_kept: usize,
+    /// Data files that were written again, as rows of them were replaced.
+    pub files_rewritten: usize,
 }
 
 /// What was read.
@@ -172,10 +212,10 @@ impl Report {
     #[must_use]
     pub fn new(facts: &RunFacts<'_>) -> Self {
         let manifest = facts.manifest;
-        let sum = |of: fn(&FileFacts) -> u64| manifest.files.iter().map(of).sum::<u64>();
+        let sum = |of: fn(&FileFacts) -> u64| facts.files.iter().map(of).sum::<u64>();
         let cases = |cases: &Cases| CasesReport {
             count: cases.count,
-            source_file: manifest.dumps[cases.first.0].path.clone(),
+            source_file: facts.dumps[cases.first.0].path.clone(),
             source_offset: cases.first.1,
         };
         let occurs = |counts: &SourceCounts| counts.rows + counts.identical + counts.differing > 0;
@@ -186,14 +226,14 @@ impl Report {
             schema_version: manifest.schema_version,
             run_id: manifest.run_id.clone(),
             read: ReadFacts {
-                dumps: manifest.dumps.len(),
-                stored_bytes: manifest.dumps.iter().map(|dump| dump.stored_bytes).sum(),
-                bytes: manifest.dumps.iter().map(|dump| dump.bytes).sum(),
+                dumps: facts.dumps.len(),
+                stored_bytes: facts.dumps.iter().map(|dump| dump.stored_bytes).sum(),
+                bytes: facts.dumps.iter().map(|dump| dump.bytes).sum(),
             },
             records: RecordFacts {
                 seen: facts.seen,
-                rows: manifest.rows,
-                quarantined: manifest.quarantined,
+                rows: facts.sources.iter().map(|counts| counts.rows).sum(),
+                quarantined: facts.reasons.values().map(|cases| cases.count).sum(),
                 identical_duplicates: facts.identical,
                 differing_duplicates: facts.differing,
             },
@@ -209,11 +249,18 @@ impl Report {
                 .collect(),
             skipped: facts.skipped.iter().map(|s| SkippedReport { path: s.name.clone(), why: s.why }).collect(),
             written: WrittenFacts {
-                files: manifest.files.len(),
+                files: facts.files.len(),
                 bytes: sum(|file| file.bytes),
                 row_groups,
-                rows_per_row_group: manifest.rows.checked_div(row_groups).unwrap_or(0),
+                rows_per_row_group: sum(|file| file.rows).checked_div(row_groups).unwrap_or(0),
             },
+            dataset: DatasetFacts {
+                dumps: manifest.dumps.len(),
+                rows: manifest.rows,
+                files: manifest.files.len(),
+                quarantined: manifest.quarantined,
+            },
+            merge: facts.merge.clone(),
         }
     }
 }

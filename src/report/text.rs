@@ -27,6 +27,23 @@ impl fmt::Display for Report {
         for skipped in &self.skipped {
             writeln!(f, "skipped {}: {}", printable(&skipped.path), skipped.why)?;
         }
+        if let Some(merge) = &self.merge {
+            writeln!(
+                f,
+                "\nmerged: {} known already; {} of {} rows replaced ({} identical, {} differing); {} stay as they were, {} \
+                 written again",
+                counted(merge.known_dumps as u64, "dump"),
+                grouped(merge.replaced_identical + merge.replaced_differing),
+                grouped(merge.rows_before),
+                grouped(merge.replaced_identical),
+                grouped(merge.replaced_differing),
+                counted(merge.files_kept as u64, "file"),
+                grouped(merge.files_rewritten as u64),
+            )?;
+            if self.read.dumps == 0 {
+                return writeln!(f, "nothing new; the dataset is as it was: {} rows", grouped(self.dataset.rows));
+            }
+        }
         let written = &self.written;
         writeln!(
             f,

@@ -59,7 +59,6 @@ fn usage_errors_exit_2_with_a_hint() {
     usage(&["--max-quarantined=-1%"], "0.5%");
     usage(&["--compression", "gzip"], "snappy");
     usage(&["--mode", "append"], "replace");
-    usage(&["--mode", "merge"], "--mode replace");
     usage(&["--json", "--quiet"], "cannot be used with");
     usage(&["nowhere.json"], "does not exist");
     usage(&["nowhere/*.json"], "matches nothing");

@@ -1,0 +1,170 @@
+//! The dataset that a merge adds to: what it knows already, and how the two become one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use rayon::prelude::*;
+
+use super::Failure;
+use crate::config::Config;
+use crate::extract::discover::{Dump, Skipped};
+use crate::load::commit::META_DIRECTORY;
+use crate::load::loader;
+use crate::load::manifest::{DumpFacts, Manifest};
+use crate::load::partition::Partitioning;
+use crate::load::quarantine;
+use crate::load::read_back::Dropped;
+use crate::model::counts::SourceCounts;
+use crate::model::paths::shown;
+use crate::report::{MergeReport, Report, RunFacts};
+use crate::sources;
+
+/// A dataset that is there.
+#[derive(Debug)]
+pub(super) struct Earlier {
+    directory: PathBuf,
+    manifest: Manifest,
+}
+
+impl Earlier {
+    /// Reads what the dataset in `directory` tells of itself.
+    pub(super) fn read(directory: &std::path::Path) -> Result<Self> {
+        Ok(Self { directory: directory.to_owned(), manifest: Manifest::read(directory)? })
+    }
+
+    /// The configuration as it fits the dataset.
+    pub(super) fn adapt(&self, config: &Config) -> Result<Config, Failure> {
+        let there = &self.manifest.partition_by;
+        let mut config = config.clone();
+        if config.adopt_partitioning {
+            config.partitioning = Partitioning::parse(there).context("the manifest is damaged: partition_by")?;
+        }
+        if config.partitioning.to_string() != *there {
+            let asked = &config.partitioning;
+            return Err(Failure::Usage(anyhow!(
+                "{} is partitioned by {there}, not by {asked}; leave --partition-by out, or use --mode replace",
+                shown(&self.directory)
+            )));
+        }
+        if config.keep_duplicates != self.manifest.keep_duplicates {
+            let (holds, hint) = match self.manifest.keep_duplicates {
+                true => ("keeps duplicates", "say --keep-duplicates"),
+                false => ("holds one row per key", "leave --keep-duplicates out"),
+            };
+            let out = shown(&self.directory);
+            return Err(Failure::Usage(anyhow!("{out} {holds}; {hint}, or use --mode replace")));
+        }
+        Ok(config)
+    }
+
+    /// Takes out the dumps whose content is in the dataset already; tells how many.
+    pub(super) fn take_known(&self, dumps: &mut Vec<Dump>) -> usize {
+        let digests: BTreeSet<&str> = self.manifest.dumps.iter().map(|dump| &*dump.digest).collect();
+        let sizes: BTreeSet<u64> = self.manifest.dumps.iter().map(|dump| dump.stored_bytes).collect();
+        let is_known = |dump: &Dump| {
+            if !sizes.contains(&dump.size) {
+                return false;
+            }
+            // What can't be read is told when it is its turn.
+            let Ok(file) = File::open(&dump.path) else { return false };
+            let mut digest = blake3::Hasher::new();
+            digest.update_reader(file).is_ok_and(|digest| digests.contains(digest.finalize().to_hex().as_str()))
+        };
+        let known: Vec<bool> = dumps.par_iter().map(is_known).collect();
+        let mut known = known.into_iter();
+        let before = dumps.len();
+        dumps.retain(|_| !known.next().unwrap_or_default());
+        before - dumps.len()
+    }
+
+    /// The report of a run that finds nothing new.
+    pub(super) fn nothing_new(&self, known: usize, skipped: &[Skipped]) -> Report {
+        Report::new(&RunFacts {
+            manifest: &self.manifest,
+            dumps: &[],
+            files: &[],
+            sources: &vec![SourceCounts::default(); sources::ALL.len()],
+            reasons: &BTreeMap::new(),
+            seen: 0,
+            identical: 0,
+            differing: 0,
+            skipped,
+            merge: Some(self.merge_report(
+                known,
+                &loader::Loaded { kept: self.manifest.files.clone(), ..loader::Loaded::default() },
+            )),
+        })
+    }
+
+    /// What a merge tells beside what every run tells.
+    pub(super) fn merge_report(&self, known: usize, loaded: &loader::Loaded) -> MergeReport {
+        let sum = |of: fn(&SourceCounts) -> u64| loaded.replaced.sources.values().map(of).sum();
+        MergeReport {
+            known_dumps: known,
+            rows_before: self.manifest.rows,
+            replaced_identical: sum(|counts| counts.identical),
+            replaced_differing: sum(|counts| counts.differing),
+            files_kept: loaded.kept.len(),
+            files_rewritten: loaded.rewritten,
+        }
+    }
+
+    /// The places of all dumps by path, those of a run included.
+    pub(super) fn ranks(&self, dumps: &[Dump]) -> Arc<BTreeMap<String, u32>> {
+        let earlier = self.manifest.dumps.iter().map(|dump| &dump.path);
+        let paths: BTreeSet<&String> = earlier.chain(dumps.iter().map(|dump| &dump.name)).collect();
+        Arc::new(paths.into_iter().cloned().zip(0..).collect())
+    }
+
+    /// What the loader must know.
+    pub(super) fn snapshot(&self, ranks: Arc<BTreeMap<String, u32>>) -> loader::Earlier {
+        loader::Earlier { directory: self.directory.clone(), files: self.manifest.files.clone(), ranks }
+    }
+
+    pub(super) fn run_id(&self) -> &str {
+        &self.manifest.run_id
+    }
+
+    pub(super) fn rows(&self) -> u64 {
+        self.manifest.rows
+    }
+
+    /// The file of its quarantine.
+    pub(super) fn quarantine(&self) -> PathBuf {
+        self.directory.join(META_DIRECTORY).join(quarantine::FILE_NAME)
+    }
+
+    /// Dumps that were refused as a whole, and are among those that are read now.
+    pub(super) fn refused_again<'d>(&self, dumps: &'d [Dump]) -> BTreeSet<&'d str> {
+        let refused: BTreeSet<&str> =
+            self.manifest.dumps.iter().filter(|dump| dump.digest.is_empty()).map(|dump| &*dump.path).collect();
+        dumps.iter().map(|dump| &*dump.name).filter(|name| refused.contains(name)).collect()
+    }
+
+    /// The manifest of both: `manifest` is of the run alone, `read` are the dumps that it found, and `replaced` are rows
+    /// that are no longer there.
+    pub(super) fn add(&self, mut manifest: Manifest, read: &[Dump], replaced: &Dropped) -> Result<Manifest> {
+        let again = self.refused_again(read);
+        let kept = self.manifest.dumps.iter().filter(|dump| !(dump.digest.is_empty() && again.contains(&*dump.path)));
+        let mut dumps: Vec<DumpFacts> = kept.cloned().collect();
+        for (path, count) in &replaced.dumps {
+            let mut count = *count;
+            // Of one path there may be several contents, and rows do not tell of which they are: the newest first.
+            for dump in dumps.iter_mut().rev().filter(|dump| dump.path == *path) {
+                let taken = count.min(dump.rows - dump.duplicates);
+                dump.duplicates += taken;
+                count -= taken;
+            }
+            ensure!(count == 0, "{path}: more rows were replaced than read");
+        }
+        dumps.append(&mut manifest.dumps);
+        dumps.sort_by(|a, b| a.path.cmp(&b.path));
+        manifest.quarantined = dumps.iter().map(|dump| dump.quarantined).sum();
+        manifest.duplicates = dumps.iter().map(|dump| dump.duplicates).sum();
+        manifest.dumps = dumps;
+        Ok(manifest)
+    }
+}
