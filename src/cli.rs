@@ -25,6 +25,11 @@ pub(crate) enum Command {
     /// Read dumps and write them as one Parquet dataset
     #[command(after_help = NORMALIZE_HELP)]
     Normalize(Box<NormalizeArgs>),
+    /// Try the records in quarantine again, with the settings as they are now; what passes is merged
+    #[command(after_help = REPLAY_HELP)]
+    Replay(Box<ReplayArgs>),
+    /// Put the small files of a dataset together; its rows stay as they are
+    Compact(Box<CompactArgs>),
     /// List the known sources and how their records are told
     Sources {
         /// Print as JSON
@@ -48,6 +53,132 @@ Examples:
   paynorm normalize 'exports/**/*.json.gz' --out lake --mode replace --currency spacivox=EUR
   curl … | paynorm normalize - --source atpay --out lake";
 
+const REPLAY_HELP: &str = "\
+Exit codes: 0 nothing is in quarantine any more; 3 some records still are; 1 failed, nothing visible has changed; \
+2 wrong usage; 4 another run works on the dataset; 130 and 143 interrupted, nothing visible has changed.
+
+Dumps that were refused as a whole are tried again by `paynorm normalize --mode merge`.";
+
+/// What a user may say about sources.
+#[derive(Debug, Args)]
+struct SourceArgs {
+    /// Take dumps for this source instead of recognising them, all or those whose path matches GLOB; may be repeated
+    #[arg(long, value_name = "NAME[=GLOB]")]
+    source: Vec<String>,
+    /// Currency of a source that writes none, such as spacivox=EUR; may be repeated
+    #[arg(long, value_name = "SOURCE=CODE")]
+    currency: Vec<String>,
+    /// Zone of a source that writes local times, such as paydata=Europe/Zurich; UTC unless told; may be repeated
+    #[arg(long, value_name = "SOURCE=ZONE")]
+    timezone: Vec<String>,
+}
+
+impl SourceArgs {
+    fn apply(&self, config: &mut Config) -> Result<()> {
+        config.forced = self.source.iter().map(|text| forced(text)).collect::<Result<_>>()?;
+        for text in &self.currency {
+            let (number, code) = of_source("--currency", text)?;
+            if sources::ALL[number].writes_currency() {
+                bail!("--currency {text}: {} has its own currency", sources::ALL[number].name());
+            }
+            let currency = Currency::parse(code);
+            config.settings[number].currency = Some(
+                currency.ok_or_else(|| anyhow!("--currency {text}: {code:?} is no three-letter code such as EUR"))?,
+            );
+        }
+        for text in &self.timezone {
+            let (number, name) = of_source("--timezone", text)?;
+            let hint = "is no IANA time zone such as Europe/Zurich";
+            config.settings[number].zone =
+                Zone::parse(name).ok_or_else(|| anyhow!("--timezone {text}: {name:?} {hint}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// What the machine may be used for.
+#[derive(Debug, Args)]
+struct MachineArgs {
+    /// Threads to use [default: one per core]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Memory to stay below, such as 512MB or 2GB; at least 64MB
+    #[arg(long, value_name = "SIZE", default_value = "512MB")]
+    memory: String,
+}
+
+impl MachineArgs {
+    fn apply(&self, config: &mut Config) -> Result<()> {
+        match self.threads {
+            Some(0) => bail!("--threads 0: at least one thread is needed"),
+            Some(threads) => config.threads = threads,
+            None => {}
+        }
+        config.memory = memory(&self.memory)?;
+        Ok(())
+    }
+}
+
+/// What is printed at the end.
+#[derive(Debug, Args)]
+pub(crate) struct PrintArgs {
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print no summary
+    #[arg(short, long, conflicts_with = "json")]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The dataset
+    #[arg(value_name = "DIR")]
+    dataset: PathBuf,
+    #[command(flatten)]
+    sources: SourceArgs,
+    #[command(flatten)]
+    machine: MachineArgs,
+    #[command(flatten)]
+    pub(crate) print: PrintArgs,
+}
+
+impl ReplayArgs {
+    /// The configuration that the flags ask for.
+    ///
+    /// # Errors
+    /// What is wrong with a value, and what would be right.
+    pub(crate) fn config(&self) -> Result<Config> {
+        let mut config = Config::new(Vec::new(), self.dataset.clone());
+        self.sources.apply(&mut config)?;
+        self.machine.apply(&mut config)?;
+        Ok(config)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompactArgs {
+    /// The dataset
+    #[arg(value_name = "DIR")]
+    dataset: PathBuf,
+    #[command(flatten)]
+    machine: MachineArgs,
+    #[command(flatten)]
+    pub(crate) print: PrintArgs,
+}
+
+impl CompactArgs {
+    /// The configuration that the flags ask for.
+    ///
+    /// # Errors
+    /// What is wrong with a value, and what would be right.
+    pub(crate) fn config(&self) -> Result<Config> {
+        let mut config = Config::new(Vec::new(), self.dataset.clone());
+        self.machine.apply(&mut config)?;
+        Ok(config)
+    }
+}
+
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct NormalizeArgs {
@@ -60,9 +191,8 @@ pub(crate) struct NormalizeArgs {
     /// What to do when there is something at the output already
     #[arg(long, value_enum, default_value_t)]
     mode: ModeArg,
-    /// Take dumps for this source instead of recognising them, all or those whose path matches GLOB; may be repeated
-    #[arg(long, value_name = "NAME[=GLOB]")]
-    source: Vec<String>,
+    #[command(flatten)]
+    sources: SourceArgs,
     /// The directory that `source_file` is relative to [default: the deepest one that holds all inputs]
     #[arg(long, value_name = "DIR")]
     base: Option<PathBuf>,
@@ -73,12 +203,6 @@ pub(crate) struct NormalizeArgs {
     /// Compression of the data files; snappy (with plain encodings) is for readers that know little
     #[arg(long, value_enum, default_value_t)]
     compression: CompressionArg,
-    /// Currency of a source that writes none, such as spacivox=EUR; may be repeated
-    #[arg(long, value_name = "SOURCE=CODE")]
-    currency: Vec<String>,
-    /// Zone of a source that writes local times, such as paydata=Europe/Zurich; UTC unless told; may be repeated
-    #[arg(long, value_name = "SOURCE=ZONE")]
-    timezone: Vec<String>,
     /// Write nothing (exit code 1) when more records than this are bad: a number, or a share such as 0.5%
     #[arg(long, value_name = "N|P%")]
     max_quarantined: Option<String>,
@@ -91,18 +215,10 @@ pub(crate) struct NormalizeArgs {
     /// Write bloom filters on the transaction ids
     #[arg(long)]
     bloom_filter: bool,
-    /// Threads to use [default: one per core]
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
-    /// Memory to stay below, such as 512MB or 2GB; at least 64MB
-    #[arg(long, value_name = "SIZE", default_value = "512MB")]
-    memory: String,
-    /// Print the summary as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Print no summary
-    #[arg(short, long, conflicts_with = "json")]
-    pub(crate) quiet: bool,
+    #[command(flatten)]
+    machine: MachineArgs,
+    #[command(flatten)]
+    pub(crate) print: PrintArgs,
     /// For tests: bytes read at once
     #[arg(long, hide = true)]
     read_bytes: Option<usize>,
@@ -153,7 +269,7 @@ impl NormalizeArgs {
             ModeArg::Replace => Mode::Replace,
             ModeArg::Merge => Mode::Merge,
         };
-        config.forced = self.source.iter().map(|text| forced(text)).collect::<Result<_>>()?;
+        self.sources.apply(&mut config)?;
         if let Some(text) = &self.partition_by {
             config.partitioning = Partitioning::parse(text).with_context(|| format!("--partition-by {text}"))?;
             config.adopt_partitioning = false;
@@ -162,32 +278,11 @@ impl NormalizeArgs {
             CompressionArg::Zstd => Codec::Zstd,
             CompressionArg::Snappy => Codec::Snappy,
         };
-        for text in &self.currency {
-            let (number, code) = of_source("--currency", text)?;
-            if sources::ALL[number].writes_currency() {
-                bail!("--currency {text}: {} has its own currency", sources::ALL[number].name());
-            }
-            let currency = Currency::parse(code);
-            config.settings[number].currency = Some(
-                currency.ok_or_else(|| anyhow!("--currency {text}: {code:?} is no three-letter code such as EUR"))?,
-            );
-        }
-        for text in &self.timezone {
-            let (number, name) = of_source("--timezone", text)?;
-            let hint = "is no IANA time zone such as Europe/Zurich";
-            config.settings[number].zone =
-                Zone::parse(name).ok_or_else(|| anyhow!("--timezone {text}: {name:?} {hint}"))?;
-        }
         config.max_quarantined = self.max_quarantined.as_deref().map(limit).transpose()?;
         config.keep_going = self.keep_going;
         config.keep_duplicates = self.keep_duplicates;
         config.bloom_filter = self.bloom_filter;
-        match self.threads {
-            Some(0) => bail!("--threads 0: at least one thread is needed"),
-            Some(threads) => config.threads = threads,
-            None => {}
-        }
-        config.memory = memory(&self.memory)?;
+        self.machine.apply(&mut config)?;
         config.read_bytes = self.read_bytes.unwrap_or(config.read_bytes).max(1);
         config.chunk_bytes = self.chunk_bytes.unwrap_or(config.chunk_bytes).max(1);
         if self.inputs.iter().filter(|input| input.as_os_str() == "-").count() > 1 {

@@ -119,6 +119,13 @@ impl Config {
         Sizes { read: self.read_bytes, chunk: self.chunk_bytes, block: (self.window_bytes() / 32).max(1 << 20) }
     }
 
+    /// The source that the user names for the dump with that lineage path.
+    #[must_use]
+    pub fn forced_source(&self, dump: &str) -> Option<usize> {
+        let fits = |pattern: &Option<glob::Pattern>| pattern.as_ref().is_none_or(|pattern| pattern.matches(dump));
+        self.forced.iter().rfind(|forced| fits(&forced.pattern)).map(|forced| forced.source)
+    }
+
     /// What is left of the memory for rows and keys, besides what reading, encoding and the program itself take.
     fn budget(&self) -> u64 {
         self.memory.saturating_sub(FIXED_MEMORY).max(self.memory / 4)

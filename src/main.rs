@@ -9,10 +9,11 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
 use clap::Parser;
-use paynorm::pipeline::{self, Failure};
-use paynorm::report::Report;
+use paynorm::config::Config;
+use paynorm::pipeline::{self, Failure, maintain};
+use serde::Serialize;
 
-use cli::{Cli, Command, NormalizeArgs};
+use cli::{Cli, Command, NormalizeArgs, PrintArgs};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -25,6 +26,19 @@ const LOCKED: u8 = 4;
 fn main() -> ExitCode {
     let code = match Cli::parse().command {
         Command::Normalize(args) => normalize(&args),
+        Command::Replay(args) => run(args.config(), &args.print, maintain::replay, |report| {
+            let code = if report.quarantined > 0 { QUARANTINED } else { 0 };
+            let text = format!(
+                "{} of {} entries passed and gave {} rows ({} older than what is there; {} rows replaced); {} are still in \
+                 quarantine\n",
+                report.passed, report.tried, report.rows, report.dropped, report.replaced, report.quarantined
+            );
+            (code, text)
+        }),
+        Command::Compact(args) => run(args.config(), &args.print, maintain::compact, |report| {
+            let (before, now, rows) = (report.files_before, report.files_now, report.rows);
+            (0, format!("{before} files before, {now} now, {} written again; {rows} rows\n", report.rewritten))
+        }),
         Command::Sources { json } => show(cli::list_sources(json)),
         Command::Schema { format } => show(cli::show_schema(format)),
     };
@@ -32,7 +46,19 @@ fn main() -> ExitCode {
 }
 
 fn normalize(args: &NormalizeArgs) -> u8 {
-    let config = match args.config() {
+    run(args.config(), &args.print, pipeline::run, |report| {
+        (if report.records.quarantined > 0 { QUARANTINED } else { 0 }, report.to_string())
+    })
+}
+
+/// Does `work` and prints its report; `tell` gives the exit code and the report as text.
+fn run<T: Serialize>(
+    config: anyhow::Result<Config>,
+    print: &PrintArgs,
+    work: impl FnOnce(&Config, &AtomicUsize) -> Result<T, Failure>,
+    tell: impl FnOnce(&T) -> (u8, String),
+) -> u8 {
+    let config = match config {
         Ok(config) => config,
         Err(error) => return complain(&error, USAGE),
     };
@@ -44,12 +70,13 @@ fn normalize(args: &NormalizeArgs) -> u8 {
         }
     }
     let start = Instant::now();
-    match pipeline::run(&config, &signal) {
+    match work(&config, &signal) {
         Ok(report) => {
-            if !args.quiet {
-                summarize(args, &report, start);
+            let (code, text) = tell(&report);
+            if !print.quiet {
+                summarize(print, &report, &text, start);
             }
-            if report.records.quarantined > 0 { QUARANTINED } else { 0 }
+            code
         }
         Err(Failure::Usage(error)) => complain(&error, USAGE),
         Err(Failure::Failed(error)) => complain(&error, FAILED),
@@ -64,14 +91,14 @@ fn normalize(args: &NormalizeArgs) -> u8 {
 }
 
 /// Prints the summary. The dataset is committed: that nobody reads the summary changes nothing.
-fn summarize(args: &NormalizeArgs, report: &Report, start: Instant) {
+fn summarize(print: &PrintArgs, report: &impl Serialize, text: &str, start: Instant) {
     let seconds = start.elapsed().as_millis();
-    let text = if args.json {
+    let text = if print.json {
         let mut value = serde_json::to_value(report).unwrap_or_default();
         value["milliseconds"] = serde_json::json!(u64::try_from(seconds).unwrap_or(u64::MAX));
         format!("{value:#}\n")
     } else {
-        format!("{report}in {}.{:03} s\n", seconds / 1000, seconds % 1000)
+        format!("{text}in {}.{:03} s\n", seconds / 1000, seconds % 1000)
     };
     let mut stdout = std::io::stdout().lock();
     if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())

@@ -41,12 +41,14 @@ const FINISH_AT_ONCE: usize = 16;
 /// Rows of a partition that are fetched from disk are encoded when they take more memory than this.
 const FETCH_BYTES: usize = 4 << 20;
 
+/// Rows that are written again one file after the other are encoded when they take more memory than this.
+const COLLECT_BYTES: usize = 64 << 20;
 /// This bit tells places in files of the snapshot before; the others are the file's number.
 const EARLIER: u32 = 1 << 31;
 /// How many pairs of rows of different runs are compared at once.
 const COMPARE_AT_ONCE: usize = 1 << 20;
 /// Where files are written again.
-const REWRITTEN: &str = "rewritten";
+pub(super) const REWRITTEN: &str = "rewritten";
 
 /// Rows of one stretch of the input, ordered by partition.
 #[derive(Debug, Default)]
@@ -342,7 +344,7 @@ impl Finisher<'_> {
                     fs::remove_file(path).with_context(|| format!("can't remove {}", shown(path)))?;
                 }
             }
-            self.adopt(directory, files, &mut loaded.files)?;
+            adopt(directory, self.name, files, &mut loaded.files)?;
         }
         for &number in earlier {
             let Some(snapshot) = self.earlier else { continue };
@@ -350,34 +352,17 @@ impl Finisher<'_> {
             let path = snapshot.directory.join(&file.path);
             let losers = losers_of(self.losers, EARLIER | u32::try_from(number).expect("fewer than 2 billion files"));
             if losers.is_empty() {
-                let file_name = path.file_name().context("a data file has a name")?;
-                create_directory(directory)?;
-                super::commit::link(&path, &directory.join(file_name))?;
-                loaded.kept.push(file.clone());
+                keep(snapshot, file, directory, &mut loaded)?;
             } else {
                 let files = self.without(directory, &[path], losers, &mut loaded.replaced)?;
-                self.adopt(directory, files, &mut loaded.files)?;
+                adopt(directory, self.name, files, &mut loaded.files)?;
                 loaded.rewritten += 1;
             }
         }
+        if loaded.files.is_empty() && loaded.kept.is_empty() {
+            remove_empty(directory)?;
+        }
         Ok(loaded)
-    }
-
-    /// Gives files their names, after those that are there already.
-    fn adopt(&self, directory: &Path, files: Vec<DataFile>, adopted: &mut Vec<DataFile>) -> Result<()> {
-        for mut file in files {
-            let path = directory.join(format!("{}-{:05}.parquet", self.name, adopted.len()));
-            super::commit::rename_staged(&file.path, &path)?;
-            file.path = path;
-            adopted.push(file);
-        }
-        let rewritten = directory.join(REWRITTEN);
-        match fs::remove_dir(&rewritten) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("can't remove {}", shown(&rewritten)))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Writes the rows of files again, but for the `losers`.
@@ -409,6 +394,37 @@ impl Finisher<'_> {
         }
         writer.end(self.setup, self.facts)
     }
+}
+
+/// Gives files their names, `name` and a number, after those that are there already.
+pub(super) fn adopt(directory: &Path, name: &str, files: Vec<DataFile>, adopted: &mut Vec<DataFile>) -> Result<()> {
+    for mut file in files {
+        let path = directory.join(format!("{name}-{:05}.parquet", adopted.len()));
+        super::commit::rename_staged(&file.path, &path)?;
+        file.path = path;
+        adopted.push(file);
+    }
+    remove_empty(&directory.join(REWRITTEN))
+}
+
+/// Removes an empty directory, if it is there.
+fn remove_empty(directory: &Path) -> Result<()> {
+    match fs::remove_dir(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("can't remove {}", shown(directory)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Takes a file of the snapshot before over as it is.
+pub(super) fn keep(earlier: &Earlier, file: &FileFacts, directory: &Path, loaded: &mut Loaded) -> Result<()> {
+    let path = earlier.directory.join(&file.path);
+    let name = path.file_name().context("a data file has a name")?;
+    create_directory(directory)?;
+    super::commit::link(&path, &directory.join(name))?;
+    loaded.kept.push(file.clone());
+    Ok(())
 }
 
 /// The part of the sorted losers that is in a partition.
@@ -450,7 +466,7 @@ impl Slice<'_> {
 
 /// The files of one partition.
 #[derive(Debug)]
-struct PartitionWriter {
+pub(super) struct PartitionWriter {
     directory: PathBuf,
     /// Rows that are not encoded yet.
     waiting: Vec<OwnedSlice>,
@@ -481,7 +497,7 @@ impl OwnedSlice {
 }
 
 impl PartitionWriter {
-    fn new(directory: PathBuf) -> Self {
+    pub(super) fn new(directory: PathBuf) -> Self {
         let (waiting, files) = (Vec::new(), Vec::new());
         Self { directory, waiting, waiting_bytes: 0, spilled: false, files, rows: 0 }
     }
@@ -534,7 +550,7 @@ impl PartitionWriter {
 
     /// Encodes rows as row groups and appends them.
     fn encode(&mut self, setup: &Setup, slices: &[Slice<'_>]) -> Result<()> {
-        let mut rest = slices.to_vec();
+        let mut rest: Vec<_> = slices.iter().copied().filter(|slice| slice.rows > 0).collect();
         while !rest.is_empty() {
             let (now, later) = split(&rest, group_rows(&rest));
             let rows = now.iter().map(|slice| slice.rows).sum();
@@ -570,8 +586,16 @@ impl PartitionWriter {
         self.encode(setup, &slices)
     }
 
+    /// Takes rows that are encoded when there are many.
+    pub(super) fn collect(&mut self, setup: &Setup, rows: &RecordBatch) -> Result<()> {
+        let rows = OwnedSlice::of(rows);
+        self.waiting_bytes += rows.all().bytes();
+        self.waiting.push(rows);
+        if self.waiting_bytes > COLLECT_BYTES { self.flush(setup) } else { Ok(()) }
+    }
+
     /// Encodes what waits and ends the files, in staging.
-    fn end(mut self, setup: &Setup, facts: &[(&str, String)]) -> Result<Vec<DataFile>> {
+    pub(super) fn end(mut self, setup: &Setup, facts: &[(&str, String)]) -> Result<Vec<DataFile>> {
         self.flush(setup)?;
         self.files.into_iter().map(|file| file.finish(facts)).collect()
     }

@@ -3,6 +3,7 @@
 //! Nothing outside the staging directory is written before [`commit`].
 
 pub mod commit;
+pub mod compact;
 pub mod keys;
 pub mod loader;
 pub mod manifest;

@@ -45,6 +45,12 @@ pub enum Codec {
 }
 
 impl Codec {
+    /// The codec with that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Zstd, Self::Snappy].into_iter().find(|codec| codec.name() == name)
+    }
+
     /// The name, as in flags.
     #[must_use]
     pub fn name(self) -> &'static str {

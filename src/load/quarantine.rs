@@ -75,15 +75,44 @@ struct Line<'a> {
     sha256: Option<String>,
 }
 
-/// What a line must say to be told.
-#[derive(Deserialize)]
-struct LinePlace {
-    source_file: String,
-    reason: String,
-}
-
 /// Reasons that refuse a whole dump.
 const WHOLE_DUMP: [Reason; 3] = [Reason::CorruptCompression, Reason::InputChanged, Reason::UnreadableInput];
+
+/// A line that was written.
+#[derive(Debug, Deserialize)]
+pub struct Entry {
+    /// The source, where it is known.
+    pub source: Option<String>,
+    /// The dump.
+    pub source_file: String,
+    /// Offset in the decompressed dump.
+    pub source_offset: u64,
+    /// Why.
+    pub reason: String,
+    raw: Option<String>,
+    raw_base64: Option<String>,
+}
+
+impl Entry {
+    /// Reads a line.
+    #[must_use]
+    pub fn parse(line: &[u8]) -> Option<Self> {
+        serde_json::from_slice(line).ok()
+    }
+
+    /// The text of a record or document; `None` where it is not kept, or a whole dump was refused.
+    #[must_use]
+    pub fn text(&self) -> Option<Vec<u8>> {
+        if WHOLE_DUMP.iter().any(|reason| reason.code() == self.reason) {
+            return None;
+        }
+        match (&self.raw, &self.raw_base64) {
+            (Some(text), _) => Some(text.clone().into_bytes()),
+            (None, Some(text)) => STANDARD.decode(text).ok(),
+            (None, None) => None,
+        }
+    }
+}
 
 /// Writes the quarantine.
 #[derive(Debug)]
@@ -112,18 +141,25 @@ impl QuarantineWriter {
         for line in BufReader::new(File::open(path).with_context(context)?).split(b'\n') {
             let line = line.with_context(context)?;
             if !again.is_empty() {
-                let place: LinePlace =
-                    serde_json::from_slice(&line).map_err(|_| anyhow!("{} is damaged", shown(path)))?;
-                let whole = WHOLE_DUMP.iter().any(|reason| reason.code() == place.reason);
-                if whole && again.contains(&*place.source_file) {
+                let entry = Entry::parse(&line).ok_or_else(|| anyhow!("{} is damaged", shown(path)))?;
+                let whole = WHOLE_DUMP.iter().any(|reason| reason.code() == entry.reason);
+                if whole && again.contains(&*entry.source_file) {
                     continue;
                 }
             }
-            self.file.write_all(&line)?;
-            self.file.write_all(b"\n")?;
+            self.keep(&line)?;
             copied += 1;
         }
         Ok(copied)
+    }
+
+    /// Writes a line as it was.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn keep(&mut self, line: &[u8]) -> io::Result<()> {
+        self.file.write_all(line)?;
+        self.file.write_all(b"\n")
     }
 
     /// Writes one line.

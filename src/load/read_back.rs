@@ -16,6 +16,7 @@ use parquet::arrow::arrow_reader::{
 use twox_hash::XxHash3_64;
 
 use super::keys::{KeyEntry, KeyFilter};
+use super::manifest::DumpFacts;
 use crate::model::counts::{RowFacts, SourceCounts};
 use crate::model::money::{Amount, Currency, Money};
 use crate::model::paths::shown;
@@ -52,6 +53,30 @@ impl Dropped {
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.dumps.values().sum()
+    }
+
+    /// Notes the rows as duplicates of their dumps.
+    ///
+    /// # Errors
+    /// When a dump is not there, or did not have so many.
+    pub fn take_from(&self, dumps: &mut [DumpFacts]) -> Result<()> {
+        let mut by_path: BTreeMap<&str, Vec<&mut DumpFacts>> = BTreeMap::new();
+        for dump in dumps {
+            if let Some(count) = self.dumps.get_key_value(&dump.path) {
+                by_path.entry(count.0).or_default().push(dump);
+            }
+        }
+        for (path, count) in &self.dumps {
+            let mut count = *count;
+            // Of one path there may be several contents, and rows do not tell of which they are: the newest first.
+            for dump in by_path.remove(&**path).unwrap_or_default().into_iter().rev() {
+                let taken = count.min(dump.rows - dump.duplicates);
+                dump.duplicates += taken;
+                count -= taken;
+            }
+            anyhow::ensure!(count == 0, "{path}: more rows were replaced than read");
+        }
+        Ok(())
     }
 
     /// Counts the row at `at`, read back.

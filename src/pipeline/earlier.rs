@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow};
 use rayon::prelude::*;
 
 use super::Failure;
@@ -14,6 +14,7 @@ use crate::extract::discover::{Dump, Skipped};
 use crate::load::commit::META_DIRECTORY;
 use crate::load::loader;
 use crate::load::manifest::{DumpFacts, Manifest};
+use crate::load::parquet_file::Codec;
 use crate::load::partition::Partitioning;
 use crate::load::quarantine;
 use crate::load::read_back::Dropped;
@@ -26,7 +27,7 @@ use crate::sources;
 #[derive(Debug)]
 pub(super) struct Earlier {
     directory: PathBuf,
-    manifest: Manifest,
+    pub(super) manifest: Manifest,
 }
 
 impl Earlier {
@@ -58,6 +59,14 @@ impl Earlier {
             return Err(Failure::Usage(anyhow!("{out} {holds}; {hint}, or use --mode replace")));
         }
         Ok(config)
+    }
+
+    /// The configuration as the dataset was made.
+    pub(super) fn adopt(&self, config: &Config) -> Result<Config, Failure> {
+        let damaged = || anyhow!("the manifest of {} is damaged", shown(&self.directory));
+        let codec = Codec::parse(&self.manifest.compression).ok_or_else(damaged)?;
+        let keep_duplicates = self.manifest.keep_duplicates;
+        self.adapt(&Config { codec, keep_duplicates, adopt_partitioning: true, ..config.clone() })
     }
 
     /// Takes out the dumps whose content is in the dataset already; tells how many.
@@ -132,9 +141,14 @@ impl Earlier {
         self.manifest.rows
     }
 
+    /// Where it keeps what is no data.
+    pub(super) fn meta(&self) -> PathBuf {
+        self.directory.join(META_DIRECTORY)
+    }
+
     /// The file of its quarantine.
     pub(super) fn quarantine(&self) -> PathBuf {
-        self.directory.join(META_DIRECTORY).join(quarantine::FILE_NAME)
+        self.meta().join(quarantine::FILE_NAME)
     }
 
     /// Dumps that were refused as a whole, and are among those that are read now.
@@ -150,16 +164,7 @@ impl Earlier {
         let again = self.refused_again(read);
         let kept = self.manifest.dumps.iter().filter(|dump| !(dump.digest.is_empty() && again.contains(&*dump.path)));
         let mut dumps: Vec<DumpFacts> = kept.cloned().collect();
-        for (path, count) in &replaced.dumps {
-            let mut count = *count;
-            // Of one path there may be several contents, and rows do not tell of which they are: the newest first.
-            for dump in dumps.iter_mut().rev().filter(|dump| dump.path == *path) {
-                let taken = count.min(dump.rows - dump.duplicates);
-                dump.duplicates += taken;
-                count -= taken;
-            }
-            ensure!(count == 0, "{path}: more rows were replaced than read");
-        }
+        replaced.take_from(&mut dumps)?;
         dumps.append(&mut manifest.dumps);
         dumps.sort_by(|a, b| a.path.cmp(&b.path));
         manifest.quarantined = dumps.iter().map(|dump| dump.quarantined).sum();

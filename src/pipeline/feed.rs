@@ -101,7 +101,7 @@ impl<'a> Feed<'a> {
                 dump: self.next,
                 path: dump,
                 size: dump.size,
-                source: self.forced(dump),
+                source: self.config.forced_source(&dump.name),
                 shapes: self.shapes,
                 buffers: self.buffers,
                 config: self.config,
@@ -116,11 +116,6 @@ impl<'a> Feed<'a> {
             self.next += 1;
         }
         !self.slots.is_empty()
-    }
-
-    fn forced(&self, dump: &Dump) -> Option<usize> {
-        let fits = |pattern: &Option<glob::Pattern>| pattern.as_ref().is_none_or(|pattern| pattern.matches(&dump.name));
-        self.config.forced.iter().rfind(|forced| fits(&forced.pattern)).map(|forced| forced.source)
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod earlier;
 mod feed;
+pub mod maintain;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -474,15 +475,11 @@ impl<'a> Attempt<'a> {
             .into());
         }
         let run_id = self.run_id();
-        let facts = [
-            ("paynorm.version", env!("CARGO_PKG_VERSION").to_owned()),
-            ("paynorm.schema_version", columns::VERSION.to_string()),
-            ("paynorm.run_id", run_id.clone()),
-        ];
-        let written = loader.finish(&facts, &format!("part-{}", &run_id[..16]))?;
+        let (facts, name) = run_facts(&run_id);
+        let written = loader.finish(&facts, &name)?;
         self.interrupted()?;
         self.drop_counts(&written.dropped)?;
-        let mut files = self.file_facts(&written)?;
+        let mut files = file_facts(self.staging, &written)?;
         let earlier_rows = self.merge.map_or(0, |merge| merge.earlier.rows()).saturating_sub(written.replaced.rows());
         let kept_rows = written.kept.iter().map(|file| file.rows).sum::<u64>();
         let rows = files.iter().map(|file| file.rows).sum::<u64>() + kept_rows;
@@ -560,17 +557,28 @@ impl<'a> Attempt<'a> {
         }
         Ok(())
     }
+}
 
-    fn file_facts(&self, loaded: &Loaded) -> Result<Vec<FileFacts>> {
-        let root = self.staging.snapshot();
-        let fact = |file: &crate::load::parquet_file::DataFile| {
-            let path = file.path.strip_prefix(&root).context("a data file lies outside staging")?;
-            let path = path.to_str().context("a data file's name is no text")?.to_owned();
-            let (rows, row_groups) = (file.rows, file.row_groups as u64);
-            Ok(FileFacts { path, rows, row_groups, bytes: file.bytes, digest: file.digest.clone() })
-        };
-        loaded.files.iter().map(fact).collect()
-    }
+/// What a run's data files tell in their footers, and what they are called.
+fn run_facts(run_id: &str) -> ([(&'static str, String); 3], String) {
+    let facts = [
+        ("paynorm.version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("paynorm.schema_version", columns::VERSION.to_string()),
+        ("paynorm.run_id", run_id.to_owned()),
+    ];
+    (facts, format!("part-{}", &run_id[..16]))
+}
+
+/// The files that were written, as the manifest tells of them.
+fn file_facts(staging: &Staging, loaded: &Loaded) -> Result<Vec<FileFacts>> {
+    let root = staging.snapshot();
+    let fact = |file: &crate::load::parquet_file::DataFile| {
+        let path = file.path.strip_prefix(&root).context("a data file lies outside staging")?;
+        let path = path.to_str().context("a data file's name is no text")?.to_owned();
+        let (rows, row_groups) = (file.rows, file.row_groups as u64);
+        Ok(FileFacts { path, rows, row_groups, bytes: file.bytes, digest: file.digest.clone() })
+    };
+    loaded.files.iter().map(fact).collect()
 }
 
 /// Memory that is used again.

@@ -16,6 +16,7 @@ mod generate;
 mod golden;
 mod harness;
 mod json;
+mod maintain;
 mod money;
 mod reasons;
 mod scanner;

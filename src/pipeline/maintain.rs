@@ -1,0 +1,305 @@
+//! What is done to a dataset without reading dumps: small files are put together, and the quarantine is tried again.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::sync::atomic::AtomicUsize;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use serde::Serialize;
+
+use super::earlier::Earlier;
+use super::{Failure, check_signal, file_facts, json, run_facts, told};
+use crate::config::Config;
+use crate::extract::chunks::{Buffers, Chunk, Chunks, Shapes, Sizes};
+use crate::load::commit::{self, Existing, Staging, existing, write_staged};
+use crate::load::compact;
+use crate::load::loader::{Batch, Loaded, Loader, LoaderSettings};
+use crate::load::manifest::{DumpFacts, Manifest};
+use crate::load::parquet_file::Setup;
+use crate::load::quarantine::{self, Entry, QuarantineWriter};
+use crate::model::paths::shown;
+use crate::normalize::{Origin, Rules, Scratch, normalize};
+use crate::sources;
+
+/// The file that tells of the last run.
+const REPORT: &str = "report.json";
+/// Rows of so much text are encoded in one go.
+const WINDOW_BYTES: usize = 32 << 20;
+
+/// What putting files together came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct CompactReport {
+    /// The dataset's run id now.
+    pub run_id: String,
+    /// Rows; they are the same as before.
+    pub rows: u64,
+    /// Data files before.
+    pub files_before: usize,
+    /// Data files now.
+    pub files_now: usize,
+    /// Files whose rows were written again.
+    pub rewritten: usize,
+}
+
+/// What trying the quarantine again came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReplayReport {
+    /// The dataset's run id now.
+    pub run_id: String,
+    /// Entries that were tried.
+    pub tried: u64,
+    /// Entries that gave rows and are in quarantine no longer.
+    pub passed: u64,
+    /// Rows that they gave.
+    pub rows: u64,
+    /// Rows of them that did not stay, as another one of their key does.
+    pub dropped: u64,
+    /// Rows of the dataset that they replaced.
+    pub replaced: u64,
+    /// Entries that are still in quarantine.
+    pub quarantined: u64,
+}
+
+/// Works on the dataset at `config.out` with a lock; `work` builds the new snapshot and says whether to publish it.
+fn maintain<T: Send>(
+    config: &Config,
+    work: impl FnOnce(&Config, &Staging, &Earlier) -> Result<(T, bool), Failure> + Send,
+) -> Result<T, Failure> {
+    if existing(&config.out)? != Existing::Dataset {
+        return Err(Failure::Usage(anyhow!("{} is no dataset of paynorm", shown(&config.out))));
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(config.threads).build().context("can't start threads")?;
+    let staging = Staging::begin(&config.out)?;
+    let done = pool.install(|| {
+        let earlier = Earlier::read(&config.out)?;
+        let config = earlier.adopt(config)?;
+        work(&config, &staging, &earlier)
+    });
+    match done {
+        Ok((report, true)) => staging.commit().map(|()| report).map_err(Failure::from),
+        Ok((report, false)) => staging.discard().map(|()| report).map_err(Failure::from),
+        Err(failure) => {
+            staging.discard()?;
+            Err(failure)
+        }
+    }
+}
+
+/// The id of a dataset that comes from another one by `what`.
+fn next_run_id(earlier: &Manifest, what: &str) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let text = format!("paynorm {version}\n{what}\nafter {}\n", earlier.run_id);
+    blake3::hash(text.as_bytes()).to_hex().as_str()[..32].to_owned()
+}
+
+/// Ends a snapshot: its manifest with the files in `loaded`, and the report of the last run.
+fn finish(staging: &Staging, earlier: &Earlier, mut manifest: Manifest, loaded: &Loaded) -> Result<()> {
+    let mut files = file_facts(staging, loaded)?;
+    files.extend(loaded.kept.iter().cloned());
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    manifest.rows = files.iter().map(|file| file.rows).sum();
+    manifest.files = files;
+    let meta = staging.meta();
+    write_staged(&meta.join(commit::MANIFEST), &json(&manifest)?)?;
+    let report = std::fs::read(earlier.meta().join(REPORT)).context("can't read the report of the last run")?;
+    write_staged(&meta.join(REPORT), &report)
+}
+
+/// Puts small files of the dataset at `config.out` together; rows stay as they are.
+///
+/// # Errors
+/// Why nothing visible has changed.
+pub fn compact(config: &Config, signal: &AtomicUsize) -> Result<CompactReport, Failure> {
+    maintain(config, |config, staging, earlier| {
+        let before = &earlier.manifest;
+        let run_id = next_run_id(before, "compact");
+        let setup = Setup::new(config.codec, config.bloom_filter)?;
+        let (facts, name) = run_facts(&run_id);
+        let snapshot = earlier.snapshot(earlier.ranks(&[]));
+        let loaded = compact::compact(&snapshot, &staging.snapshot(), &setup, &facts, &name)?;
+        check_signal(signal)?;
+        let report = |run_id: &str| CompactReport {
+            run_id: run_id.to_owned(),
+            rows: before.rows,
+            files_before: before.files.len(),
+            files_now: loaded.files.len() + loaded.kept.len(),
+            rewritten: loaded.rewritten,
+        };
+        if loaded.rewritten == 0 {
+            return Ok((report(&before.run_id), false));
+        }
+        let rows = |loaded: &Loaded| -> u64 {
+            loaded.files.iter().map(|file| file.rows).chain(loaded.kept.iter().map(|file| file.rows)).sum()
+        };
+        if rows(&loaded) != before.rows {
+            return Err(anyhow!("rows before and after are not the same number, so nothing is published").into());
+        }
+        let path = staging.meta().join(quarantine::FILE_NAME);
+        let mut quarantine = QuarantineWriter::create(&path).context("can't create the quarantine")?;
+        quarantine.copy(&earlier.quarantine(), &std::collections::BTreeSet::new())?;
+        quarantine.finish().context("can't write the quarantine")?;
+        finish(staging, earlier, Manifest { run_id: run_id.clone(), ..before.clone() }, &loaded)?;
+        Ok((report(&run_id), true))
+    })
+}
+
+/// Tries the quarantine of the dataset at `config.out` again, with the settings as they are now: an entry that gives
+/// nothing but rows leaves it, and its rows are merged.
+///
+/// # Errors
+/// Why nothing visible has changed.
+pub fn replay(config: &Config, signal: &AtomicUsize) -> Result<ReplayReport, Failure> {
+    maintain(config, |config, staging, earlier| {
+        let mut replay = Replay::new(config, staging, earlier)?;
+        replay.try_all(&earlier.quarantine(), signal)?;
+        replay.finish()
+    })
+}
+
+/// The quarantine on its way through the mapping again.
+struct Replay<'a> {
+    config: &'a Config,
+    staging: &'a Staging,
+    earlier: &'a Earlier,
+    rules: Rules,
+    loader: Loader,
+    quarantine: QuarantineWriter,
+    scratch: Scratch,
+    window: Vec<Batch>,
+    window_bytes: usize,
+    ranks: std::sync::Arc<BTreeMap<String, u32>>,
+    dumps: Vec<DumpFacts>,
+    report: ReplayReport,
+}
+
+impl<'a> Replay<'a> {
+    fn new(config: &'a Config, staging: &'a Staging, earlier: &'a Earlier) -> Result<Self> {
+        let ranks = earlier.ranks(&[]);
+        let loader = Loader::new(LoaderSettings {
+            directory: staging.snapshot(),
+            spill_directory: staging.spill(),
+            partitioning: config.partitioning.clone(),
+            codec: config.codec,
+            bloom_filter: config.bloom_filter,
+            memory: usize::try_from(config.waiting_bytes()).unwrap_or(usize::MAX),
+            keep_duplicates: config.keep_duplicates,
+            sources: sources::ALL.iter().map(|source| source.name()).collect(),
+            earlier: Some(earlier.snapshot(ranks.clone())),
+        })?;
+        let path = staging.meta().join(quarantine::FILE_NAME);
+        let run_id = earlier.manifest.run_id.clone();
+        Ok(Self {
+            config,
+            staging,
+            earlier,
+            rules: Rules { settings: config.settings.clone(), partitioning: config.partitioning.clone() },
+            loader,
+            quarantine: QuarantineWriter::create(&path).context("can't create the quarantine")?,
+            scratch: Scratch::default(),
+            window: Vec::new(),
+            window_bytes: 0,
+            ranks,
+            dumps: earlier.manifest.dumps.clone(),
+            report: ReplayReport { run_id, tried: 0, passed: 0, rows: 0, dropped: 0, replaced: 0, quarantined: 0 },
+        })
+    }
+
+    fn try_all(&mut self, path: &Path, signal: &AtomicUsize) -> Result<(), Failure> {
+        let context = || format!("can't read {}", shown(path));
+        for line in BufReader::new(File::open(path).with_context(context)?).split(b'\n') {
+            check_signal(signal)?;
+            let line = line.with_context(context)?;
+            let entry = Entry::parse(&line).ok_or_else(|| anyhow!("{} is damaged", shown(path)))?;
+            self.report.tried += 1;
+            let rows = match entry.text() {
+                Some(text) => self.try_one(&entry, text)?,
+                None => 0,
+            };
+            if rows == 0 {
+                self.report.quarantined += 1;
+                self.quarantine.keep(&line).context("can't write the quarantine")?;
+            } else {
+                self.report.passed += 1;
+                self.report.rows += rows;
+                self.account(&entry.source_file, rows)?;
+            }
+            if self.window_bytes >= WINDOW_BYTES {
+                self.write()?;
+            }
+        }
+        self.write()?;
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<()> {
+        self.window_bytes = 0;
+        self.loader.write(&std::mem::take(&mut self.window))
+    }
+
+    /// The rows that an entry gives; none if anything in it is still bad.
+    fn try_one(&mut self, entry: &Entry, text: Vec<u8>) -> Result<u64> {
+        let keys = sources::envelope_keys();
+        let shapes = Shapes { envelope_keys: &keys, told: &told };
+        let buffers = Buffers::default();
+        let sizes = Sizes { read: text.len().max(1), chunk: text.len(), block: u64::MAX };
+        let source =
+            entry.source.as_deref().and_then(|name| sources::ALL.iter().position(|known| known.name() == name));
+        let source = self.config.forced_source(&entry.source_file).or(source);
+        let mut chunks = Chunks::new(&text[..], shapes, &buffers, sizes, source);
+        let rank = *self.ranks.get(&entry.source_file).context("an entry's dump is not in the manifest")?;
+        let mut batches = Vec::new();
+        while let Some(chunk) = chunks.next_chunk()? {
+            let chunk = Chunk { base: chunk.base + entry.source_offset, ..chunk };
+            let origin = Origin { dump: 0, rank, source_file: &entry.source_file };
+            let normalized = normalize(&chunk, origin, &self.rules, &mut self.scratch);
+            if !normalized.rejects.is_empty() || normalized.empty > 0 {
+                return Ok(0);
+            }
+            batches.push(normalized.batch);
+        }
+        let rows = batches.iter().map(|batch| batch.rows as u64).sum();
+        self.window_bytes += text.len();
+        self.window.extend(batches.into_iter().filter(|batch| batch.rows > 0));
+        Ok(rows)
+    }
+
+    /// Notes that an entry of the dump at `path` is in quarantine no longer.
+    fn account(&mut self, path: &str, rows: u64) -> Result<()> {
+        let dump = self.dumps.iter_mut().rev().find(|dump| dump.path == path && dump.quarantined > 0);
+        let dump = dump.context("the manifest and the quarantine do not agree")?;
+        dump.quarantined -= 1;
+        dump.rows += rows;
+        dump.records += rows - 1;
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<(ReplayReport, bool), Failure> {
+        self.quarantine.finish().context("can't write the quarantine")?;
+        if self.report.passed == 0 {
+            return Ok((self.report, false));
+        }
+        let before = &self.earlier.manifest;
+        let run_id = next_run_id(before, &format!("replay {}", self.config.shape()));
+        let (facts, name) = run_facts(&run_id);
+        let loaded = self.loader.finish(&facts, &name)?;
+        (self.report.dropped, self.report.replaced) = (loaded.dropped.rows(), loaded.replaced.rows());
+        let mut manifest = Manifest { run_id: run_id.clone(), dumps: self.dumps, ..before.clone() };
+        for dropped in [&loaded.dropped, &loaded.replaced] {
+            dropped.take_from(&mut manifest.dumps)?;
+        }
+        manifest.quarantined = manifest.dumps.iter().map(|dump| dump.quarantined).sum();
+        manifest.duplicates = manifest.dumps.iter().map(|dump| dump.duplicates).sum();
+        let rows: u64 = loaded.files.iter().map(|file| file.rows).chain(loaded.kept.iter().map(|file| file.rows)).sum();
+        let report = &self.report;
+        let check = || -> Result<()> {
+            ensure!(rows + report.dropped + report.replaced == before.rows + report.rows, "rows are not accounted for");
+            ensure!(manifest.quarantined == report.quarantined, "quarantined records are not accounted for");
+            Ok(())
+        };
+        check().context("the numbers of this run do not add up, so nothing is published")?;
+        finish(self.staging, self.earlier, manifest, &loaded)?;
+        Ok((ReplayReport { run_id, ..self.report }, true))
+    }
+}
