@@ -214,7 +214,7 @@ impl<'a> Replay<'a> {
             let entry = Entry::parse(&line).ok_or_else(|| anyhow!("{} is damaged", shown(path)))?;
             self.report.tried += 1;
             let rows = match entry.text() {
-                Some(text) => self.try_one(&entry, text)?,
+                Some(text) => self.try_one(&entry, &text)?,
                 None => 0,
             };
             if rows == 0 {
@@ -239,7 +239,7 @@ impl<'a> Replay<'a> {
     }
 
     /// The rows that an entry gives; none if anything in it is still bad.
-    fn try_one(&mut self, entry: &Entry, text: Vec<u8>) -> Result<u64> {
+    fn try_one(&mut self, entry: &Entry, text: &[u8]) -> Result<u64> {
         let keys = sources::envelope_keys();
         let shapes = Shapes { envelope_keys: &keys, told: &told };
         let buffers = Buffers::default();
@@ -247,7 +247,7 @@ impl<'a> Replay<'a> {
         let source =
             entry.source.as_deref().and_then(|name| sources::ALL.iter().position(|known| known.name() == name));
         let source = self.config.forced_source(&entry.source_file).or(source);
-        let mut chunks = Chunks::new(&text[..], shapes, &buffers, sizes, source);
+        let mut chunks = Chunks::new(text, shapes, &buffers, sizes, source);
         let rank = *self.ranks.get(&entry.source_file).context("an entry's dump is not in the manifest")?;
         let mut batches = Vec::new();
         while let Some(chunk) = chunks.next_chunk()? {
