@@ -480,7 +480,8 @@ impl<'s> Scanner<'s> {
                 })
                 .map(|at| at + 2)
         } else {
-            let ends = |byte: &u8| byte.is_ascii_whitespace() || b",[]{}\"".contains(byte);
+            // White space is JSON's alone: what is none must be part of the element, or it would have no end to it.
+            let ends = |byte: &u8| b" \n\r\t,[]{}\"".contains(byte);
             rest.iter().position(ends)
         };
         let length = match length {

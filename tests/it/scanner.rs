@@ -101,6 +101,8 @@ fn awkward_dumps_are_read_in_one_way() {
         "[1, 2, {\"net_amount\":1}]",
         "[\"{\", [{\"net_amount\":1}]",
         "\u{feff}\u{feff}{\"net_amount\":1}",
+        "[{\"net_amount\":1},\u{c}]",
+        "[{\"net_amount\":1}\u{c},7\u{c}]\u{c}",
     ] {
         // Records are scanned in blocks of 64 bytes; they may end anywhere in one.
         let found = (0..64).find_map(|length| {
