@@ -157,9 +157,9 @@ impl Search {
         }
         let shown = &rest[..rest.len().min(LOOK)];
         if line {
-            return Some(Some(opens_list(shown, end, shapes)));
+            return Some(Some(opens_list(shown, shapes)));
         }
-        Some(self.whole_and_told(shown, end, shapes).then_some(!self.in_list))
+        Some(self.whole_and_told(shown, shapes).then_some(!self.in_list))
     }
 
     fn begins_line(&self, byte: u8) -> bool {
@@ -180,10 +180,10 @@ impl Search {
         }
     }
 
-    /// Whether a whole object stands here that is told.
-    fn whole_and_told(&mut self, shown: &[u8], end: bool, shapes: &Shapes<'_>) -> bool {
+    /// Whether a whole object stands here that is told; `shown` is all that may be looked at.
+    fn whole_and_told(&mut self, shown: &[u8], shapes: &Shapes<'_>) -> bool {
         let shown = &shown[..shown.len().min(self.budget)];
-        let found = ValueScan::new().scan(shown, end, |_, _| ControlFlow::Continue(()));
+        let found = ValueScan::new().scan(shown, true, |_, _| ControlFlow::Continue(()));
         let cost = match found {
             Found::End(length) => 2 * length,
             Found::Broken(length) | Found::Stopped(length) => length,
@@ -204,9 +204,9 @@ impl Search {
     }
 }
 
-/// Whether the object here is a page envelope.
-fn opens_list(shown: &[u8], end: bool, shapes: &Shapes<'_>) -> bool {
-    let found = ValueScan::new().scan(shown, end, |at, byte| match byte == b'[' && shapes.is_list(&shown[..at]) {
+/// Whether the object here is a page envelope; `shown` is all that may be looked at.
+fn opens_list(shown: &[u8], shapes: &Shapes<'_>) -> bool {
+    let found = ValueScan::new().scan(shown, true, |at, byte| match byte == b'[' && shapes.is_list(&shown[..at]) {
         true => ControlFlow::Break(()),
         false => ControlFlow::Continue(()),
     });

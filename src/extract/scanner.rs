@@ -564,13 +564,14 @@ impl<'s> Scanner<'s> {
 
     fn maybe_envelope(&mut self, mut scan: ValueScan, list: usize) -> Step {
         let value = &self.bytes[self.pos..];
-        let shown = value.len().min(list + TENTATIVE);
-        let all = self.ended && shown == value.len();
+        let limit = list + TENTATIVE;
+        let shown = value.len().min(limit);
+        let all = self.ended || shown == limit;
         match scan.scan(&value[..shown], all, |_, _| ControlFlow::Continue(())) {
             Found::End(length) if (self.shapes.told)(&value[..length]).is_some() => {
                 self.end_value(self.pos + length, ValueKind::Top)
             }
-            Found::More if !all && shown < list + TENTATIVE => {
+            Found::More if !all => {
                 self.work = Some(Work::MaybeEnvelope { scan, list });
                 Step::NeedData
             }
@@ -612,7 +613,7 @@ impl<'s> Scanner<'s> {
     fn maybe_list(&mut self, mut scan: ValueScan) -> Step {
         let value = &self.bytes[self.pos..];
         let shown = value.len().min(TENTATIVE);
-        let all = self.ended && shown == value.len();
+        let all = self.ended || shown == TENTATIVE;
         let object = |_: usize, byte: u8| if byte == b'{' { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         match scan.scan(&value[..shown], all, object) {
             Found::Stopped(_) => {
@@ -620,7 +621,7 @@ impl<'s> Scanner<'s> {
                 self.place = Place::List { expect: Expect::First, envelope: false };
                 Step::Progress
             }
-            Found::More if !all && shown < TENTATIVE => {
+            Found::More if !all => {
                 self.work = Some(Work::MaybeList { scan });
                 Step::NeedData
             }

@@ -114,6 +114,25 @@ fn awkward_dumps_are_read_in_one_way() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
+/// What is looked at before a decision ends after 64 KiB, or where the budget of a search does: exactly there, whether or
+/// not the dump is known to end there too.
+#[test]
+fn limits_are_the_same_however_a_dump_is_read() {
+    let mut wrong = Vec::new();
+    for length in 0..64 {
+        let record = good_with("1", &format!(",\"x\":\"{}\"", "x".repeat(length)));
+        // The first object does not end, and looking at it spends what is left for the second.
+        let search = format!("({{\"much\":[{record},{}", " ".repeat(1 << 16));
+        // An object with a list that ends with the last byte looked at, and one that goes on behind it.
+        let head = format!("{{\"net_amount\":1,\"x\":\"{}\",\"list\":", "x".repeat(length));
+        let [fits, longer] = [0, 1].map(|more| format!("{head}[{}]}}", " ".repeat((1 << 16) - 3 + more)));
+        for dump in [search, fits, longer] {
+            wrong.extend(check(dump.as_bytes(), &[(dump.len(), 1), (64, 1), (1 << 16, 1)]).err());
+        }
+    }
+    assert!(wrong.is_empty(), "{} are wrong, first {:.400}", wrong.len(), wrong[0]);
+}
+
 /// Text for strings in records: what a scanner could trip over.
 fn awkward() -> impl Strategy<Value = String> {
     let part = prop_oneof![
