@@ -142,6 +142,8 @@ enum Work {
     MaybeEnvelope { scan: ValueScan, list: usize },
     /// An array at the top that does not begin with an object.
     MaybeList { scan: ValueScan },
+    /// A string, number or word in a list: how much of it was looked at, and whether that ends in an open escape.
+    Scalar { seen: usize, escaped: bool },
     /// A value that is too large to keep: what is dropped of it is hashed.
     Oversize { scan: ValueScan, hash: Sha256, offset: u64, dropped: u64 },
     /// Something broken: where does the next record begin?
@@ -377,8 +379,10 @@ impl<'s> Scanner<'s> {
 
     fn begin_array(&mut self) -> Step {
         let space = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
-        match self.bytes[self.pos + 1..].iter().find(|byte| !space(byte)) {
-            None if !self.ended => Step::NeedData,
+        let shown = &self.bytes[self.pos + 1..];
+        let shown = &shown[..shown.len().min(TENTATIVE)];
+        match shown.iter().find(|byte| !space(byte)) {
+            None if !self.ended && shown.len() < TENTATIVE => Step::NeedData,
             Some(b'{' | b']') | None => {
                 self.skip(1);
                 self.place = Place::List { expect: Expect::First, envelope: false };
@@ -433,7 +437,7 @@ impl<'s> Scanner<'s> {
             (b'{', _) => self.begin(ValueScan::new(), ValueKind::InList),
             (b'[', _) => self.begin(ValueScan::new(), ValueKind::Element),
             (b'}', _) => self.broken(0, Reason::InvalidJson, "`}` closes an array"),
-            _ => self.scalar_element(),
+            _ => self.scalar_element(1, false),
         }
     }
 
@@ -466,28 +470,27 @@ impl<'s> Scanner<'s> {
         Step::Progress
     }
 
-    /// A string, number or word where a record should be.
-    fn scalar_element(&mut self) -> Step {
+    /// A string, number or word where a record should be, of which `seen` bytes were looked at.
+    fn scalar_element(&mut self, seen: usize, mut escaped: bool) -> Step {
         let rest = &self.bytes[self.pos..];
-        let length = if rest[0] == b'"' {
-            let mut escaped = false;
-            rest.iter()
-                .skip(1)
-                .position(|&byte| {
-                    let ends = byte == b'\n' || (byte == b'"' && !escaped);
-                    escaped = byte == b'\\' && !escaped;
-                    ends
-                })
-                .map(|at| at + 2)
-        } else {
+        let shown = &rest[..rest.len().min(MAX_RECORD)];
+        let is_string = shown[0] == b'"';
+        let end = shown[seen..].iter().position(|&byte| {
             // White space is JSON's alone: what is none must be part of the element, or it would have no end to it.
-            let ends = |byte: &u8| b" \n\r\t,[]{}\"".contains(byte);
-            rest.iter().position(ends)
-        };
-        let length = match length {
-            Some(length) => length,
-            None if !self.ended && rest.len() < MAX_RECORD => return Step::NeedData,
-            None => rest.len(),
+            let ends = match is_string {
+                true => byte == b'\n' || (byte == b'"' && !escaped),
+                false => b" \n\r\t,[]{}\"".contains(&byte),
+            };
+            escaped = byte == b'\\' && !escaped;
+            ends
+        });
+        let length = match end {
+            Some(at) => seen + at + usize::from(is_string),
+            None if !self.ended && shown.len() < MAX_RECORD => {
+                self.work = Some(Work::Scalar { seen: shown.len(), escaped });
+                return Step::NeedData;
+            }
+            None => shown.len(),
         };
         let (start, end) = (self.pos, self.pos + length);
         self.expect(Expect::Comma);
@@ -499,6 +502,7 @@ impl<'s> Scanner<'s> {
             Work::Value { scan, kind } => self.value(scan, kind),
             Work::MaybeEnvelope { scan, list } => self.maybe_envelope(scan, list),
             Work::MaybeList { scan } => self.maybe_list(scan),
+            Work::Scalar { seen, escaped } => self.scalar_element(seen, escaped),
             Work::Oversize { scan, hash, offset, dropped } => self.oversize(scan, hash, offset, dropped),
             Work::Broken { search, reason, what } => self.resync(search, reason, what),
             Work::OversizeBroken { hash, offset, dropped, search, reason, what } => {
