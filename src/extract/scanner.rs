@@ -298,11 +298,7 @@ impl<'s> Scanner<'s> {
 
     /// Consumes bytes up to `end` as a fault.
     fn fault(&mut self, end: usize, reason: Reason, what: &'static str) -> Step {
-        let bytes = &self.bytes[self.pos..end];
-        let text = match bytes.len() > MAX_RECORD {
-            true => FaultText::Digest(Sha256::digest(bytes).into()),
-            false => FaultText::Bytes(bytes.to_vec()),
-        };
+        let text = FaultText::Bytes(self.bytes[self.pos..end].to_vec());
         let (offset, length) = (self.offset(self.pos), (end - self.pos) as u64);
         self.emit(end, Item::Fault(Box::new(Fault { offset, length, reject: Reject::new(reason, what), text })))
     }
@@ -513,24 +509,23 @@ impl<'s> Scanner<'s> {
 
     fn value(&mut self, mut scan: ValueScan, kind: ValueKind) -> Step {
         let value = &self.bytes[self.pos..];
+        // No more is looked at than may be kept, so that it does not matter how much is there.
+        let shown = &value[..value.len().min(MAX_RECORD)];
+        let all = self.ended && shown.len() == value.len();
         let lists = matches!(kind, ValueKind::Top | ValueKind::Tail);
         let found =
-            scan.scan(value, self.ended, |at, byte| match lists && byte == b'[' && self.shapes.is_list(&value[..at]) {
+            scan.scan(shown, all, |at, byte| match lists && byte == b'[' && self.shapes.is_list(&shown[..at]) {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             });
         match found {
-            Found::End(length) if length > MAX_RECORD && kind != ValueKind::Tail => {
-                self.expect(Expect::Comma);
-                self.fault(self.pos + length, Reason::RecordTooLarge, TOO_LARGE)
-            }
             Found::End(length) => self.end_value(self.pos + length, kind),
             Found::Stopped(at) if kind == ValueKind::Tail => self.enter_list(at),
             Found::Stopped(list) => self.go_on(Work::MaybeEnvelope { scan: ValueScan::new(), list }),
             Found::Broken(at) => {
                 self.broken(at, Reason::InvalidJson, "a bracket, quote or line end where it can't stand")
             }
-            Found::More if self.ended => {
+            Found::More if all => {
                 let scanned = value.len();
                 self.broken(scanned, Reason::TruncatedInput, "the dump ends inside a record")
             }
@@ -643,6 +638,10 @@ impl<'s> Scanner<'s> {
             Found::End(length) => {
                 dropped += self.drop_hashed(length, &mut hash);
                 self.end_oversize(hash, offset, dropped, Reason::RecordTooLarge, TOO_LARGE);
+                if matches!(self.place, Place::Tail) {
+                    // It was the rest of an envelope.
+                    self.place = Place::Top;
+                }
                 self.expect(Expect::Comma)
             }
             Found::Broken(length) => {
@@ -687,12 +686,17 @@ impl<'s> Scanner<'s> {
     fn end_oversize(&mut self, hash: Sha256, offset: u64, length: u64, reason: Reason, what: &'static str) {
         let text = FaultText::Digest(hash.finalize().into());
         self.covered += length;
+        (self.item_end, self.any_item) = (Some(self.pos), true);
+        self.solid = self.offset(self.pos);
         self.items.push(Item::Fault(Box::new(Fault { offset, length, reject: Reject::new(reason, what), text })));
     }
 
     /// Looks for the next record behind something broken that begins at `pos`.
     fn resync(&mut self, mut search: Search, reason: Reason, what: &'static str) -> Step {
-        match search.run(&self.bytes[self.pos..], self.ended, &self.shapes) {
+        let rest = &self.bytes[self.pos..];
+        let shown = &rest[..rest.len().min(MAX_RECORD)];
+        let all = self.ended && shown.len() == rest.len();
+        match search.run(shown, all, &self.shapes) {
             Resync::Found { end, next, document } => {
                 let (reason, what) = match reason {
                     // It does not end, but the dump goes on.
@@ -703,7 +707,7 @@ impl<'s> Scanner<'s> {
                 self.resume(next - end, document)
             }
             Resync::NeedData => {
-                let large = self.bytes.len() - self.pos > MAX_RECORD;
+                let large = rest.len() > MAX_RECORD;
                 if large && self.pos == 0 {
                     let (hash, offset) = (Sha256::new(), self.offset(self.pos));
                     return self.go_on(Work::OversizeBroken { hash, offset, dropped: 0, search, reason, what });

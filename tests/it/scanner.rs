@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use paynorm::extract::chunks::{FaultText, Item, Sizes};
+use paynorm::extract::chunks::{Chunk, FaultText, Item, MAX_RECORD, Sizes};
 use proptest::prelude::*;
 
 use crate::harness::{cases, chunks, good_with, outcome, reject_line, told};
@@ -131,6 +131,27 @@ fn limits_are_the_same_however_a_dump_is_read() {
         }
     }
     assert!(wrong.is_empty(), "{} are wrong, first {:.400}", wrong.len(), wrong[0]);
+}
+
+/// What is larger than a record may be is not kept; when that is seen must not depend on how much is there.
+#[test]
+fn what_is_too_large_is_the_same_however_a_dump_is_read() {
+    let (good, long) = (good_with("1", ""), "7".repeat(MAX_RECORD));
+    for dump in [format!("{{\"x\":\"{long}\n\"}}\n{good}"), format!("{long}7\n{good}")] {
+        let items = |read| {
+            let (chunks, counts) = chunks(dump.as_bytes(), Sizes { read, chunk: 1 << 20, block: 1 << 40 });
+            assert!(counts.balance(), "{counts:?}");
+            let item = |chunk: &Chunk, item: &Item| match item {
+                &Item::Record { start, end, .. } => format!("{}+{} record", chunk.base + start as u64, end - start),
+                &Item::Element { start, end } => format!("{}+{} element", chunk.base + start as u64, end - start),
+                &Item::Document { start, end } => format!("{}+{} document", chunk.base + start as u64, end - start),
+                Item::Fault(fault) => format!("{}+{} {:?}", fault.offset, fault.length, fault.reject),
+            };
+            let items = |chunk: &Chunk| chunk.items.iter().map(|i| item(chunk, i)).collect::<Vec<_>>();
+            chunks.iter().flat_map(items).collect::<Vec<_>>()
+        };
+        assert_eq!(items(MAX_RECORD + 2), items(1 << 27), "{dump:.80} …");
+    }
 }
 
 /// Text for strings in records: what a scanner could trip over.
