@@ -187,7 +187,11 @@ impl<'s, R: ReadMore> Chunks<'s, R> {
                 Step::NeedData => self.read_more()?,
                 Step::HandOn => {
                     let chunk = self.take(false);
-                    self.held.push_back(chunk);
+                    if chunk.items.is_empty() {
+                        self.buffers.give(chunk.bytes);
+                    } else {
+                        self.held.push_back(chunk);
+                    }
                 }
                 Step::End => self.end(),
             }

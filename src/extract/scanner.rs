@@ -23,6 +23,8 @@ const TOO_LARGE: &str = "the record is larger than 64 MiB";
 /// Bytes that may be scanned in vain before the rest of a dump is given up, and how many more for each byte consumed.
 const WASTE: u64 = 256 << 20;
 const WASTE_FACTOR: u64 = 8;
+/// So much behind an item that is none is handed on, and forgotten where no item is in it.
+const IDLE: u64 = 1 << 20;
 /// How much is looked at before an object or array is taken for what it seems to be.
 const TENTATIVE: usize = 64 << 10;
 
@@ -107,7 +109,7 @@ pub(super) enum Step {
     Progress,
     /// More bytes are needed.
     NeedData,
-    /// What is consumed must be handed on, as what follows is too large to keep.
+    /// What is consumed must be handed on, as it and what follows are too large to keep.
     HandOn,
     /// The dump has ended and all of it is consumed.
     End,
@@ -200,6 +202,8 @@ pub(super) struct Scanner<'s> {
     maybe_line: bool,
     /// Offset behind the last byte consumed that is not white space.
     solid: u64,
+    /// Offset behind the last item, or behind what was handed on since.
+    idle_from: u64,
     /// Bytes that were scanned as a value that then turned out broken.
     wasted: u64,
     reader: Reader,
@@ -227,6 +231,7 @@ impl<'s> Scanner<'s> {
             lines: false,
             maybe_line: false,
             solid: 0,
+            idle_from: 0,
             wasted: 0,
             reader: Reader::default(),
         }
@@ -279,11 +284,19 @@ impl<'s> Scanner<'s> {
         self.solid = self.offset(self.pos);
     }
 
-    fn skip_space(&mut self) {
+    /// Consumes white space; tells whether so much was consumed since the last item that it must be handed on.
+    fn skip_space(&mut self) -> bool {
         let space = |byte: &&u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
-        let count = self.bytes[self.pos..].iter().take_while(space).count();
+        let most = (self.idle_from + IDLE).saturating_sub(self.offset(self.pos));
+        let most = usize::try_from(most).expect("no more than is idle");
+        let count = self.bytes[self.pos..].iter().take(most).take_while(space).count();
         self.pos += count;
         self.structure += count as u64;
+        let much = count == most;
+        if much {
+            self.idle_from = self.offset(self.pos);
+        }
+        much
     }
 
     /// Consumes bytes up to `end` as an item.
@@ -292,6 +305,7 @@ impl<'s> Scanner<'s> {
         self.pos = end;
         (self.item_end, self.any_item) = (Some(end), true);
         self.solid = self.offset(end);
+        self.idle_from = self.solid;
         self.items.push(item);
         Step::Progress
     }
@@ -344,7 +358,9 @@ impl<'s> Scanner<'s> {
         if let Some(byte) = self.bytes.get(self.pos) {
             self.lines |= std::mem::take(&mut self.maybe_line) && matches!(byte, b'\n' | b'\r');
         }
-        self.skip_space();
+        if self.skip_space() {
+            return Step::HandOn;
+        }
         match self.bytes.get(self.pos) {
             None if self.ended => Step::End,
             None => Step::NeedData,
@@ -405,7 +421,9 @@ impl<'s> Scanner<'s> {
     }
 
     fn step_list(&mut self, expect: Expect, envelope: bool) -> Step {
-        self.skip_space();
+        if self.skip_space() {
+            return Step::HandOn;
+        }
         let Some(&byte) = self.bytes.get(self.pos) else {
             if !self.ended {
                 return Step::NeedData;
@@ -688,6 +706,7 @@ impl<'s> Scanner<'s> {
         self.covered += length;
         (self.item_end, self.any_item) = (Some(self.pos), true);
         self.solid = self.offset(self.pos);
+        self.idle_from = self.solid;
         self.items.push(Item::Fault(Box::new(Fault { offset, length, reject: Reject::new(reason, what), text })));
     }
 

@@ -133,6 +133,25 @@ fn limits_are_the_same_however_a_dump_is_read() {
     assert!(wrong.is_empty(), "{} are wrong, first {:.400}", wrong.len(), wrong[0]);
 }
 
+/// White space, empty lists and empty pages take no memory, and change nothing.
+#[test]
+fn what_is_no_item_is_not_kept() {
+    let (good, blank, empty) = (good_with("1", ""), " ".repeat(3 << 19), "[]".repeat(3 << 18));
+    let pages = "{\"transactions\":[ ]}\n".repeat(1 << 16);
+    for dump in [
+        format!("{blank}{good}{blank}{good}"),
+        format!("[{blank}{good}{blank},{good}{blank}]{blank}"),
+        format!("{good}{empty}{good}\n{{\"x\":{good}"),
+        format!("{pages}{good}{pages}{{\"transactions\":[{good}],{blank}\"x\":1}}"),
+    ] {
+        check(dump.as_bytes(), &[(70_001, 1)]).unwrap();
+        let (chunks, _) = chunks(dump.as_bytes(), Sizes { read: 1 << 16, chunk: 1 << 16, block: 1 << 40 });
+        let largest = chunks.iter().map(|chunk| chunk.bytes.len()).max().unwrap();
+        assert!(largest < 3 << 19, "{largest} bytes are kept of {dump:.80} …");
+        assert_eq!(chunks.iter().filter(|chunk| chunk.items.is_empty()).count(), 0);
+    }
+}
+
 /// What is larger than a record may be is not kept; when that is seen must not depend on how much is there.
 #[test]
 fn what_is_too_large_is_the_same_however_a_dump_is_read() {
