@@ -11,12 +11,14 @@
 
 mod cli;
 mod determinism;
+mod faults;
 mod floors;
 mod generate;
 mod golden;
 mod harness;
 mod json;
 mod maintain;
+mod merge;
 mod money;
 mod reasons;
 mod scanner;
