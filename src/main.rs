@@ -69,6 +69,8 @@ fn run<T: Serialize>(
             return complain(&anyhow::Error::new(error).context("can't listen for signals"), FAILED);
         }
     }
+    // Where the size of files is limited, a write fails; unless somebody listens, the system ends the run instead.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     let start = Instant::now();
     match work(&config, &signal) {
         Ok(report) => {

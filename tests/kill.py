@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Disturbs runs of paynorm and looks at what they leave.
 
-Each run that creates, replaces or merges is first traced undisturbed, which gives the list of its system calls that
-change the disk. Then, run by run, each of these calls
+Each run that creates, replaces, merges or compacts is first traced undisturbed, which gives the list of its system
+calls that change the disk. Then, run by run, each of these calls
 
     is not reached, as the run is killed (kill -9) before it, or
     fails with ENOSPC, EIO or EDQUOT;
@@ -18,6 +18,7 @@ import argparse
 import collections
 import errno
 import hashlib
+import json
 import os
 import pathlib
 import random
@@ -52,6 +53,8 @@ class Scenario:
         self.old = snapshot(old) if old else None
 
     def command(self, program, mode=None, *more):
+        if self.name == "compact":
+            return [*program, "compact", self.lake, "--quiet", *more]
         return [*program, "normalize", self.dumps, "--out", self.lake, "--mode", mode or self.name, "--quiet", *more]
 
     def prepare(self):
@@ -131,8 +134,9 @@ def sites(scenario, program):
                 seen.update((call[1], path) for path in dict.fromkeys(paths))
                 if not paths or (call[1] == "openat" and "O_CREAT" not in line and "O_TRUNC" not in line):
                     continue
-                # Calls with two paths are told by the second: of links, it is the one that is new.
-                found.append(Site(call[1], paths[-1], seen[call[1], paths[-1]]))
+                # Of two paths strace looks at the first of rename, and at both of the others.
+                path = paths[0] if call[1] == "rename" else paths[-1]
+                found.append(Site(call[1], path, seen[call[1], path]))
     return list(dict.fromkeys(found))
 
 
@@ -230,27 +234,31 @@ def show(site, scenario):
 
 
 def make(work, name, generate, program, records, dump_records):
-    """The three kinds of run over generated dumps: a third of them is in the old dataset."""
+    """The kinds of run over generated dumps: a third of them is in the old dataset, all are in the one to compact."""
     dumps, first = work / f"{name}-dumps", work / f"{name}-first"
     subprocess.run(
-        [generate, dumps, "--records", str(records), "--dump-records", str(dump_records), "--months", "2", "--sources",
-         "atpay,paydata", "--order", "random", "--duplicates", "200", "--bad", "40"], check=True, stdout=subprocess.DEVNULL)
+        [generate, dumps, "--records", str(records), "--dump-records", str(dump_records), "--months", "3", "--sources",
+         "atpay,paydata", "--order", "random", "--duplicates", "60", "--bad", "40"], check=True, stdout=subprocess.DEVNULL)
     for number, path in enumerate(sorted(dumps.rglob("*.ndjson"))):
         if number % 3 == 0:
             (first / path.parent.name).mkdir(parents=True, exist_ok=True)
             shutil.copy(path, first / path.parent.name)
-    old = work / f"{name}-old"
-    done = subprocess.run([program, "normalize", first, "--out", old, "--quiet"])
-    if done.returncode not in (0, 3):
-        sys.exit(f"the old dataset could not be made: {done.returncode}")
-    place = work / "place"
-    return [Scenario("create", place, dumps, None), Scenario("replace", place, dumps, old),
-            Scenario("merge", place, dumps, old)]
+    old, merged, place = work / f"{name}-old", work / f"{name}-merged", work / "place"
+    for source, dataset in ((first, old), (first, merged), (dumps, merged)):
+        line = [program, "normalize", source, "--out", dataset, "--mode", "merge", "--json"]
+        done = subprocess.run(line, capture_output=True, text=True)
+        if done.returncode not in (0, 3):
+            sys.exit(f"no dataset could be made: {done.stderr}")
+    told = json.loads(done.stdout)["merge"]
+    if not told["files_rewritten"] or (name == "small" and not told["files_kept"]):
+        sys.exit(f"the {name} dumps do not try all that a merge does: {told}")
+    scenarios = [("create", None), ("replace", old), ("merge", old), ("compact", merged)]
+    return [Scenario(kind, place, dumps, before) for kind, before in scenarios]
 
 
 def sloppy(program, arguments):
     """What paynorm must not be: builds elsewhere, then writes where readers look."""
-    lake = pathlib.Path(arguments[arguments.index("--out") + 1])
+    lake = pathlib.Path(arguments[1] if arguments[0] == "compact" else arguments[arguments.index("--out") + 1])
     with tempfile.TemporaryDirectory() as elsewhere:
         built = pathlib.Path(elsewhere) / "lake"
         if lake.exists():

@@ -99,8 +99,11 @@ impl Staging {
         let directory = parent.join(staging_name);
         let lock = lock_directory(&directory)?;
         let staging = Self { out: out.to_owned(), directory, _lock: lock };
-        staging.clear()?;
-        staging.create_snapshot()?;
+        if let Err(error) = staging.clear().and_then(|()| staging.create_snapshot()) {
+            // Why it can't begin is what counts, not what can't be removed then.
+            let _ = staging.discard();
+            return Err(error.into());
+        }
         Ok(staging)
     }
 
@@ -167,6 +170,13 @@ impl Staging {
     /// # Errors
     /// When the snapshot could not be made visible; the output is then as it was.
     pub fn commit(self) -> Result<()> {
+        let published = self.publish();
+        // Whether the snapshot is visible is what counts: what can't be removed now, the next run removes.
+        let _ = self.discard();
+        published
+    }
+
+    fn publish(&self) -> Result<()> {
         let snapshot = self.snapshot();
         make_durable(&snapshot)?;
         sync(&self.directory)?;
@@ -175,9 +185,13 @@ impl Staging {
             let hint = "the output must be a plain directory on a file system that can exchange directories";
             format!("can't make the new snapshot visible as {}: {hint}", shown(&self.out))
         })?;
-        sync(&self.directory)?;
-        sync(self.directory.parent().unwrap_or(Path::new("/")))?;
-        self.discard()
+        let parent = self.directory.parent().unwrap_or(Path::new("/"));
+        sync(&self.directory).and_then(|()| sync(parent)).or_else(|error| {
+            // A power cut might undo it, so it must not be seen.
+            renameat_with(CWD, &self.out, CWD, &snapshot, flags)
+                .with_context(|| format!("can't take back the new snapshot at {}", shown(&self.out)))?;
+            Err(error)
+        })
     }
 
     /// Removes the staging directory.
