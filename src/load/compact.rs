@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use super::loader::{Earlier, Loaded, PartitionWriter, adopt, keep};
-use super::manifest::FileFacts;
+use super::manifest::{FileFacts, Stop};
 use super::parquet_file::{MAX_FILE_BYTES, Setup};
 use super::read_back::open;
 use crate::model::paths::shown;
@@ -22,6 +22,7 @@ pub fn compact(
     setup: &Setup,
     facts: &[(&str, String)],
     name: &str,
+    stop: Stop<'_>,
 ) -> Result<Loaded> {
     let mut partitions: BTreeMap<PathBuf, Vec<&FileFacts>> = BTreeMap::new();
     for file in &earlier.files {
@@ -39,7 +40,7 @@ pub fn compact(
             let mut writer = PartitionWriter::new(directory.join(super::loader::REWRITTEN));
             for file in &files {
                 let path = earlier.directory.join(&file.path);
-                file.check(&path)?;
+                file.check(&path, stop)?;
                 for batch in open(&path, None, None)? {
                     let batch = batch.with_context(|| format!("can't read {}", shown(&path)))?;
                     writer.collect(setup, &batch)?;

@@ -1,8 +1,8 @@
 //! One key, one row: of all rows with one (`source`, `transaction_id`), which one stays.
 //!
 //! The order is total, so that the answer depends neither on how rows are grouped nor on the order of runs: the greatest
-//! `updated_at`, then the greatest `completed_at`, then a final state, then the later one by dump path and offset. A time
-//! that is absent counts as older than any.
+//! `updated_at`, then the greatest `completed_at`, then a final state, then the later one by dump path and offset, and of one
+//! place in one dump the later run's. A time that is absent counts as older than any.
 //!
 //! Keys are sorted into buckets by their hash and kept with their ids, which decide: equal hashes alone replace nothing.
 //! When they take more memory than they may, the buckets are written to disk and go on empty; at the end each bucket is
@@ -53,6 +53,17 @@ pub struct RowPlace {
     pub row: u32,
 }
 
+impl RowPlace {
+    /// This bit tells places in files of the snapshot before; the others are the file's number.
+    pub const EARLIER: u32 = 1 << 31;
+
+    /// Whether it is in a file of the snapshot before.
+    #[must_use]
+    pub fn is_earlier(self) -> bool {
+        self.partition & Self::EARLIER != 0
+    }
+}
+
 /// A key as it is read from its bucket; what comes first in it decides first, and the greatest stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Kept<'b> {
@@ -74,8 +85,10 @@ impl Kept<'_> {
     }
 
     fn order(&self, other: &Self) -> Ordering {
-        let rank =
-            |kept: &Self| (kept.updated_at, kept.completed_at, kept.is_final, kept.dump, kept.offset, kept.place);
+        let rank = |kept: &Self| {
+            let is_new = !kept.place.is_earlier();
+            (kept.updated_at, kept.completed_at, kept.is_final, kept.dump, kept.offset, is_new, kept.place)
+        };
         rank(self).cmp(&rank(other))
     }
 }

@@ -21,7 +21,7 @@ use arrow::compute::filter_record_batch;
 use rayon::prelude::*;
 
 use super::keys::{KeyEntry, Keys, Loser, RowPlace};
-use super::manifest::FileFacts;
+use super::manifest::{FileFacts, Stop};
 use super::parquet_file::{
     Codec, DataFile, EncodedGroup, MAX_FILE_BYTES, MAX_GROUP_BYTES, MAX_GROUP_ROWS, OpenFile, Setup,
 };
@@ -43,8 +43,6 @@ const FETCH_BYTES: usize = 4 << 20;
 
 /// Rows that are written again one file after the other are encoded when they take more memory than this.
 const COLLECT_BYTES: usize = 64 << 20;
-/// This bit tells places in files of the snapshot before; the others are the file's number.
-const EARLIER: u32 = 1 << 31;
 /// How many pairs of rows of different runs are compared at once.
 const COMPARE_AT_ONCE: usize = 1 << 20;
 /// Where files are written again.
@@ -201,12 +199,12 @@ impl Loader {
     }
 
     /// Writes what is left, drops the rows that others replace, and ends the files with `facts` in their footers;
-    /// `name` is how the files are called, a number comes behind it.
+    /// `name` is how the files are called, a number comes behind it. Where much is read, `stop` is asked.
     ///
     /// # Errors
-    /// When a file can't be written, or one of the snapshot before is damaged.
-    pub fn finish(mut self, facts: &[(&str, String)], name: &str) -> Result<Loaded> {
-        self.find_earlier_keys()?;
+    /// When a file can't be written, one of the snapshot before is damaged, or it is to stop.
+    pub fn finish(mut self, facts: &[(&str, String)], name: &str, stop: Stop<'_>) -> Result<Loaded> {
+        self.find_earlier_keys(stop)?;
         let Self { setup, settings, writers, partitions, keys, mut runs } = self;
         let mut losers = keys.losers()?;
         let mut places: BTreeMap<PathBuf, Place> = BTreeMap::new();
@@ -260,7 +258,7 @@ impl Loader {
     }
 
     /// Checks the files of the snapshot before, and adds the keys in them that came again.
-    fn find_earlier_keys(&mut self) -> Result<()> {
+    fn find_earlier_keys(&mut self, stop: Stop<'_>) -> Result<()> {
         let Some(earlier) = &self.settings.earlier else { return Ok(()) };
         let filter = match self.settings.keep_duplicates {
             true => None,
@@ -268,7 +266,7 @@ impl Loader {
         };
         let read = |file: &FileFacts| -> Result<Vec<EarlierKey>> {
             let path = earlier.directory.join(&file.path);
-            file.check(&path)?;
+            file.check(&path, stop)?;
             let rank = |dump: &str| earlier.ranks.get(dump).copied();
             filter.as_ref().map_or(Ok(Vec::new()), |filter| keys_again(&path, filter, &self.settings.sources, rank))
         };
@@ -276,7 +274,7 @@ impl Loader {
             let found = some.par_iter().map(read).collect::<Result<Vec<_>>>()?;
             for (keys, number) in found.into_iter().zip(first..) {
                 for EarlierKey { entry, id, row } in keys {
-                    self.keys.push(&entry, &id, RowPlace { partition: EARLIER | number, row });
+                    self.keys.push(&entry, &id, RowPlace { partition: RowPlace::EARLIER | number, row });
                 }
             }
             self.keys.relieve()?;
@@ -294,17 +292,16 @@ struct Place {
 
 /// Tells of replaced rows whose winners are of another run whether they say the same.
 fn compare_with_earlier(losers: &mut [Loser], written: &[Vec<DataFile>], earlier: &Earlier) -> Result<()> {
-    let is_earlier = |place: RowPlace| place.partition & EARLIER != 0;
     let across: Vec<usize> =
-        (0..losers.len()).filter(|&at| is_earlier(losers[at].place) || is_earlier(losers[at].winner)).collect();
+        (0..losers.len()).filter(|&at| losers[at].place.is_earlier() || losers[at].winner.is_earlier()).collect();
     for some in across.chunks(COMPARE_AT_ONCE) {
         let mut places: Vec<RowPlace> = some.iter().flat_map(|&at| [losers[at].place, losers[at].winner]).collect();
         places.sort_unstable();
         places.dedup();
         let hashes = |same: &[RowPlace]| {
             let rows: Vec<u32> = same.iter().map(|place| place.row).collect();
-            let number = (same[0].partition & !EARLIER) as usize;
-            if is_earlier(same[0]) {
+            let number = (same[0].partition & !RowPlace::EARLIER) as usize;
+            if same[0].is_earlier() {
                 let file = &earlier.files[number];
                 let path = earlier.directory.join(&file.path);
                 return row_hashes(std::iter::once((&*path, file.rows)), &rows);
@@ -350,7 +347,8 @@ impl Finisher<'_> {
             let Some(snapshot) = self.earlier else { continue };
             let file = &snapshot.files[number];
             let path = snapshot.directory.join(&file.path);
-            let losers = losers_of(self.losers, EARLIER | u32::try_from(number).expect("fewer than 2 billion files"));
+            let losers =
+                losers_of(self.losers, RowPlace::EARLIER | u32::try_from(number).expect("fewer than 2 billion files"));
             if losers.is_empty() {
                 keep(snapshot, file, directory, &mut loaded)?;
             } else {

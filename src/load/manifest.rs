@@ -1,14 +1,18 @@
 //! `manifest.json`: what a dataset holds and from which dumps, as facts that can be checked.
 
 use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::commit::{MANIFEST, META_DIRECTORY};
 use crate::model::columns;
 use crate::model::paths::shown;
+
+/// Tells whether to stop, as a signal came.
+pub type Stop<'a> = &'a (dyn Fn() -> bool + Sync);
 
 /// The manifest's own version.
 pub const VERSION: u32 = 1;
@@ -51,7 +55,7 @@ impl Manifest {
         let path = dataset.join(META_DIRECTORY).join(MANIFEST);
         let text = std::fs::read(&path).with_context(|| format!("can't read {}", shown(&path)))?;
         let manifest: Self =
-            serde_json::from_slice(&text).map_err(|_| anyhow::anyhow!("{} is damaged: no manifest", shown(&path)))?;
+            serde_json::from_slice(&text).map_err(|_| anyhow!("{} is damaged: no manifest", shown(&path)))?;
         ensure!(
             manifest.version == VERSION && manifest.schema_version == columns::VERSION,
             "{} is of version {} with schema {}; this program knows version {VERSION} with schema {}",
@@ -68,13 +72,25 @@ impl FileFacts {
     /// Checks that the file at `path` is the one that was written.
     ///
     /// # Errors
-    /// When it can't be read or is another one.
-    pub fn check(&self, path: &Path) -> Result<()> {
+    /// When it can't be read, is another one, or it is to stop.
+    pub fn check(&self, path: &Path, stop: Stop<'_>) -> Result<()> {
+        let context = || format!("can't read {}", shown(path));
+        let other = || {
+            let hint = "the dataset is damaged; read all dumps again with --mode replace";
+            anyhow!("{} is not the file that was written: {hint}", shown(path))
+        };
+        let mut file = File::open(path).with_context(context)?;
+        ensure!(file.metadata().with_context(context)?.len() == self.bytes, other());
         let mut digest = blake3::Hasher::new();
-        let read = || digest.update_reader(File::open(path)?).map(|digest| digest.finalize().to_hex());
-        let found = { read }().with_context(|| format!("can't read {}", shown(path)))?;
-        let hint = "the dataset is damaged; read all dumps again with --mode replace";
-        ensure!(found.as_str() == self.digest, "{} is not the file that was written: {hint}", shown(path));
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            ensure!(!stop(), "it was to stop");
+            match file.read(&mut buffer).with_context(context)? {
+                0 => break,
+                count => digest.update(&buffer[..count]),
+            };
+        }
+        ensure!(digest.finalize().to_hex().as_str() == self.digest, other());
         Ok(())
     }
 }

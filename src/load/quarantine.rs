@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -130,16 +130,17 @@ impl QuarantineWriter {
         Ok(Self { file: BufWriter::new(file) })
     }
 
-    /// Copies the lines of an earlier quarantine, but for those of dumps that are read again as a whole; tells how many
-    /// lines were copied.
+    /// Copies the `lines` lines of an earlier quarantine, but for those of dumps that are read again as a whole; tells how
+    /// many lines were copied.
     ///
     /// # Errors
     /// When it can't be read or written, or is damaged.
-    pub fn copy(&mut self, path: &Path, again: &BTreeSet<&str>) -> Result<u64> {
+    pub fn copy(&mut self, path: &Path, lines: u64, again: &BTreeSet<&str>) -> Result<u64> {
         let context = || format!("can't read {}", shown(path));
-        let mut copied = 0;
+        let (mut copied, mut found) = (0, 0);
         for line in BufReader::new(File::open(path).with_context(context)?).split(b'\n') {
             let line = line.with_context(context)?;
+            found += 1;
             if !again.is_empty() {
                 let entry = Entry::parse(&line).ok_or_else(|| anyhow!("{} is damaged", shown(path)))?;
                 let whole = WHOLE_DUMP.iter().any(|reason| reason.code() == entry.reason);
@@ -150,6 +151,7 @@ impl QuarantineWriter {
             self.keep(&line)?;
             copied += 1;
         }
+        ensure!(found == lines, "{} is damaged: it has {found} lines, the manifest tells of {lines}", shown(path));
         Ok(copied)
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, anyhow};
 use rayon::prelude::*;
@@ -70,11 +71,13 @@ impl Earlier {
     }
 
     /// Takes out the dumps whose content is in the dataset already; tells how many.
-    pub(super) fn take_known(&self, dumps: &mut Vec<Dump>) -> usize {
+    pub(super) fn take_known(&self, dumps: &mut Vec<Dump>, signal: &AtomicUsize) -> usize {
+        let refused = self.refused();
         let digests: BTreeSet<&str> = self.manifest.dumps.iter().map(|dump| &*dump.digest).collect();
         let sizes: BTreeSet<u64> = self.manifest.dumps.iter().map(|dump| dump.stored_bytes).collect();
         let is_known = |dump: &Dump| {
-            if !sizes.contains(&dump.size) {
+            // One that was refused since is read again, so that it leaves the quarantine.
+            if !sizes.contains(&dump.size) || refused.contains(&*dump.name) || signal.load(Ordering::Relaxed) != 0 {
                 return false;
             }
             // What can't be read is told when it is its turn.
@@ -151,10 +154,14 @@ impl Earlier {
         self.meta().join(quarantine::FILE_NAME)
     }
 
+    /// Dumps that were refused as a whole.
+    fn refused(&self) -> BTreeSet<&str> {
+        self.manifest.dumps.iter().filter(|dump| dump.digest.is_empty()).map(|dump| &*dump.path).collect()
+    }
+
     /// Dumps that were refused as a whole, and are among those that are read now.
     pub(super) fn refused_again<'d>(&self, dumps: &'d [Dump]) -> BTreeSet<&'d str> {
-        let refused: BTreeSet<&str> =
-            self.manifest.dumps.iter().filter(|dump| dump.digest.is_empty()).map(|dump| &*dump.path).collect();
+        let refused = self.refused();
         dumps.iter().map(|dump| &*dump.name).filter(|name| refused.contains(name)).collect()
     }
 

@@ -1,10 +1,10 @@
 //! What is done to a dataset without reading dumps: small files are put together, and the quarantine is tried again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use serde::Serialize;
@@ -118,8 +118,10 @@ pub fn compact(config: &Config, signal: &AtomicUsize) -> Result<CompactReport, F
         let setup = Setup::new(config.codec, config.bloom_filter)?;
         let (facts, name) = run_facts(&run_id);
         let snapshot = earlier.snapshot(earlier.ranks(&[]));
-        let loaded = compact::compact(&snapshot, &staging.snapshot(), &setup, &facts, &name)?;
+        let stop = || signal.load(Ordering::Relaxed) != 0;
+        let loaded = compact::compact(&snapshot, &staging.snapshot(), &setup, &facts, &name, &stop);
         check_signal(signal)?;
+        let loaded = loaded?;
         let report = |run_id: &str| CompactReport {
             run_id: run_id.to_owned(),
             rows: before.rows,
@@ -138,7 +140,7 @@ pub fn compact(config: &Config, signal: &AtomicUsize) -> Result<CompactReport, F
         }
         let path = staging.meta().join(quarantine::FILE_NAME);
         let mut quarantine = QuarantineWriter::create(&path).context("can't create the quarantine")?;
-        quarantine.copy(&earlier.quarantine(), &std::collections::BTreeSet::new())?;
+        quarantine.copy(&earlier.quarantine(), before.quarantined, &BTreeSet::new())?;
         quarantine.finish().context("can't write the quarantine")?;
         finish(staging, earlier, Manifest { run_id: run_id.clone(), ..before.clone() }, &loaded)?;
         Ok((report(&run_id), true))
@@ -154,7 +156,7 @@ pub fn replay(config: &Config, signal: &AtomicUsize) -> Result<ReplayReport, Fai
     maintain(config, |config, staging, earlier| {
         let mut replay = Replay::new(config, staging, earlier)?;
         replay.try_all(&earlier.quarantine(), signal)?;
-        replay.finish()
+        replay.finish(signal)
     })
 }
 
@@ -275,7 +277,7 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<(ReplayReport, bool), Failure> {
+    fn finish(mut self, signal: &AtomicUsize) -> Result<(ReplayReport, bool), Failure> {
         self.quarantine.finish().context("can't write the quarantine")?;
         if self.report.passed == 0 {
             return Ok((self.report, false));
@@ -283,7 +285,9 @@ impl<'a> Replay<'a> {
         let before = &self.earlier.manifest;
         let run_id = next_run_id(before, &format!("replay {}", self.config.shape()));
         let (facts, name) = run_facts(&run_id);
-        let loaded = self.loader.finish(&facts, &name)?;
+        let loaded = self.loader.finish(&facts, &name, &|| signal.load(Ordering::Relaxed) != 0);
+        check_signal(signal)?;
+        let loaded = loaded?;
         (self.report.dropped, self.report.replaced) = (loaded.dropped.rows(), loaded.replaced.rows());
         let mut manifest = Manifest { run_id: run_id.clone(), dumps: self.dumps, ..before.clone() };
         for dropped in [&loaded.dropped, &loaded.replaced] {

@@ -131,7 +131,8 @@ fn build(
     let mut found = find_dumps(config, staging, signal)?;
     let mut known = 0;
     if let Some(earlier) = earlier {
-        known = earlier.take_known(&mut found.dumps);
+        known = earlier.take_known(&mut found.dumps, signal);
+        check_signal(signal)?;
         if found.dumps.is_empty() {
             return Ok((earlier.nothing_new(known, &found.skipped), false));
         }
@@ -305,7 +306,11 @@ impl<'a> Attempt<'a> {
         let mut quarantined_before = 0;
         let mut snapshot = None;
         if let Some(Merge { earlier, .. }) = merge {
-            quarantined_before = quarantine.copy(&earlier.quarantine(), &earlier.refused_again(&found.dumps))?;
+            quarantined_before = quarantine.copy(
+                &earlier.quarantine(),
+                earlier.manifest.quarantined,
+                &earlier.refused_again(&found.dumps),
+            )?;
             let all = earlier.ranks(&found.dumps);
             ranks = found.dumps.iter().map(|dump| all[&dump.name]).collect();
             snapshot = Some(earlier.snapshot(all));
@@ -476,8 +481,10 @@ impl<'a> Attempt<'a> {
         }
         let run_id = self.run_id();
         let (facts, name) = run_facts(&run_id);
-        let written = loader.finish(&facts, &name)?;
+        let signal = self.signal;
+        let written = loader.finish(&facts, &name, &|| signal.load(Ordering::Relaxed) != 0);
         self.interrupted()?;
+        let written = written?;
         self.drop_counts(&written.dropped)?;
         let mut files = file_facts(self.staging, &written)?;
         let earlier_rows = self.merge.map_or(0, |merge| merge.earlier.rows()).saturating_sub(written.replaced.rows());

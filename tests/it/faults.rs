@@ -57,7 +57,6 @@ fn sixty_four_open_files_are_enough_for_thousands_of_partitions() {
 }
 
 #[test]
-#[ignore = "the system kills the run: SIGXFSZ is not ignored"]
 fn a_limit_of_the_size_of_files_fails_the_run_and_nothing_is_left() {
     let place = Place::with(&[("a", daily(300, 2).as_bytes())]);
     for blocks in [0, 1, 8, 16] {
@@ -192,7 +191,6 @@ fn a_merge_that_is_interrupted_at_work_stops_soon() {
 }
 
 #[test]
-#[ignore = "what a merge digests before it reads takes no notice of signals"]
 fn a_merge_that_is_interrupted_while_it_checks_what_is_there_stops_soon() {
     let (large, size) = ("feed=atpay/month=2015-01/part-large.parquet", 24 << 30);
     let place = one_more_to_come();
