@@ -7,6 +7,7 @@ pub mod chunks;
 pub mod decompress;
 pub mod discover;
 mod mask;
+pub mod reread;
 mod resync;
 mod scanner;
 mod value;

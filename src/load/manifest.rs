@@ -54,18 +54,32 @@ impl Manifest {
     pub fn read(dataset: &Path) -> Result<Self> {
         let path = dataset.join(META_DIRECTORY).join(MANIFEST);
         let text = std::fs::read(&path).with_context(|| format!("can't read {}", shown(&path)))?;
-        let manifest: Self =
-            serde_json::from_slice(&text).map_err(|_| anyhow!("{} is damaged: no manifest", shown(&path)))?;
-        ensure!(
-            manifest.version == VERSION && manifest.schema_version == columns::VERSION,
-            "{} is of version {} with schema {}; this program knows version {VERSION} with schema {}",
-            shown(&path),
-            manifest.version,
-            manifest.schema_version,
-            columns::VERSION
-        );
-        Ok(manifest)
+        Self::parse(&text).map_err(|what| anyhow!("{} {what}", shown(&path)))
     }
+
+    /// Reads a manifest's text.
+    ///
+    /// # Errors
+    /// What it is instead.
+    pub fn parse(text: &[u8]) -> Result<Self, String> {
+        // A message of the JSON library may hold values.
+        let damaged = |error: serde_json::Error| {
+            format!("is damaged: no manifest (line {}, column {})", error.line(), error.column())
+        };
+        let Versions { version, schema_version } = serde_json::from_slice(text).map_err(damaged)?;
+        if (version, schema_version) == (VERSION, columns::VERSION) {
+            return serde_json::from_slice(text).map_err(damaged);
+        }
+        let known = format!("version {VERSION} with schema {}", columns::VERSION);
+        Err(format!("is of version {version} with schema {schema_version}; this program knows {known}"))
+    }
+}
+
+/// What is read first, as all else may differ with it.
+#[derive(Deserialize)]
+struct Versions {
+    version: u32,
+    schema_version: u32,
 }
 
 impl FileFacts {

@@ -117,6 +117,12 @@ fn parse_exponent(text: &str) -> Option<i64> {
 pub struct Date(i32);
 
 impl Date {
+    /// The date that many days after 1970-01-01.
+    #[must_use]
+    pub fn from_days(days: i32) -> Self {
+        Self(days)
+    }
+
     /// Days since 1970-01-01.
     #[must_use]
     pub fn days(self) -> i32 {
@@ -155,6 +161,13 @@ impl Date {
         let day_of_year = (153 * shifted_month + 2) / 5 + day - 1;
         let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
         i32::try_from(era * 146_097 + day_of_era - 719_468).ok().map(Self)
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = self.ymd();
+        write!(f, "{year:04}-{month:02}-{day:02}")
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a run did, in numbers: the same facts as JSON and as text. No value of a record is in it, and no clock time.
 
-mod text;
+pub(crate) mod text;
 
 use std::collections::BTreeMap;
 

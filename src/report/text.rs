@@ -134,12 +134,13 @@ fn place(cases: &CasesReport) -> String {
     format!("{}:{}", printable(&cases.source_file), cases.source_offset)
 }
 
-fn counted(number: u64, what: &str) -> String {
+/// A number and what it counts, in the plural where it is not one.
+pub(crate) fn counted(number: u64, what: &str) -> String {
     format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 /// `1234567` as `1,234,567`.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     group_digits(&number.to_string())
 }
 
@@ -162,7 +163,7 @@ fn group_digits(digits: &str) -> String {
 }
 
 /// A size in the largest unit that leaves a number of at least one.
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];
     let (mut tenths, mut unit) = (u128::from(bytes) * 10, 0);
     while tenths >= 10_000 && unit + 1 < UNITS.len() {

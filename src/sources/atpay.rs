@@ -5,7 +5,7 @@
 //! it goes to `extra` and counts only where `timestamp` is missing.
 
 use super::record::{Documented, Record};
-use super::{Mapped, Notes, Settings, Source, documented};
+use super::{Mapped, Notes, Origin, Settings, Source, documented};
 use crate::model::money::{Currency, Money, Unit};
 use crate::model::reject::Reject;
 use crate::model::time::Timestamp;
@@ -25,6 +25,24 @@ documented! {
     NET = "net_amount",
     STATUS = "status",
 }
+
+const ORIGINS: &[Origin] = &[
+    ("transaction_id", &[&["id"]]),
+    ("occurred_at", &[&["timestamp"], &["date"]]),
+    ("utc_offset_minutes", &[&["timestamp"], &["date"]]),
+    ("gross_amount", &[&["amount"]]),
+    ("net_amount", &[&["net_amount"]]),
+    ("fee_amount", &[&["amount", "net_amount"]]),
+    ("currency", &[]),
+    ("net_currency", &[]),
+    ("fee_currency", &[]),
+    ("amount_check", &[&["amount", "net_amount"], &["amount"], &["net_amount"]]),
+    ("classification", &[]),
+    ("state", &[&["status"]]),
+    ("source_state", &[&["status"]]),
+    ("description", &[&["offer_name"]]),
+    ("payer_email", &[&["email"]]),
+];
 
 impl Source for Atpay {
     fn name(&self) -> &'static str {
@@ -49,6 +67,10 @@ impl Source for Atpay {
 
     fn documented(&self) -> &'static [Documented] {
         DOCUMENTED
+    }
+
+    fn origins(&self) -> &'static [Origin] {
+        ORIGINS
     }
 
     fn map<'a>(&self, record: &Record<'a>, settings: Settings) -> Result<Mapped<'a>, Reject> {

@@ -48,12 +48,22 @@ pub trait Source: Sync + std::fmt::Debug {
     /// The members that the API documents, in the order of the numbers that [`Source::map`] uses.
     fn documented(&self) -> &'static [Documented];
 
+    /// What each column is filled from, told beside the mapping; `source`, `extra` and lineage need no telling.
+    fn origins(&self) -> &'static [Origin];
+
     /// Maps one record.
     ///
     /// # Errors
     /// Why the record gives no row.
     fn map<'a>(&self, record: &Record<'a>, settings: Settings) -> Result<Mapped<'a>, Reject>;
 }
+
+/// A column and the members that it is filled from.
+///
+/// The members are in groups that give way to one another: what counts is the first group all members of which the record
+/// has, neither null nor empty. `gross.value` is the member `value` of the object `gross`. Where the record has no group,
+/// or none is told, the source implies the value or the configuration says it.
+pub type Origin = (&'static str, &'static [&'static [&'static str]]);
 
 /// What a user may say about a source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -196,6 +206,7 @@ fn tells(source: &dyn Source, has: impl Fn(&str) -> bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::columns::COLUMNS;
 
     #[test]
     fn names_are_unique_and_sources_are_told_apart() {
@@ -222,6 +233,26 @@ mod tests {
             ("{}", false),
         ] {
             assert_eq!(Told::of(text).expect("valid").is_empty_envelope(), empty, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_documented_member_has_its_column() {
+        for source in ALL {
+            let documented = |name: &str| source.documented().iter().find(|known| known.name == name);
+            let told: Vec<_> = source.origins().iter().flat_map(|(_, groups)| groups.concat()).collect();
+            for member in &told {
+                let top = member.split('.').next().expect("a first part");
+                assert!(documented(top).is_some(), "{member} of {} is not documented", source.name());
+            }
+            for known in source.documented().iter().filter(|known| !known.extra) {
+                let names = |member: &&&str| member.split('.').next() == Some(known.name);
+                assert!(told.iter().any(|member| names(&member)), "{} of {}", known.name, source.name());
+            }
+            for (i, (column, _)) in source.origins().iter().enumerate() {
+                assert!(COLUMNS.iter().any(|known| known.name == *column), "{column} of {}", source.name());
+                assert!(source.origins()[..i].iter().all(|(other, _)| other != column), "{column} is told twice");
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 //! here. Times are `2019-12-31 15:59:59 +0100`. A transaction is an executed charge or refund: the state is implied.
 
 use super::record::{Documented, Record};
-use super::{Mapped, Notes, Settings, Source, documented};
+use super::{Mapped, Notes, Origin, Settings, Source, documented};
 use crate::model::money::{Money, Unit};
 use crate::model::reject::Reject;
 use crate::model::transaction::{Amounts, Transaction};
@@ -29,6 +29,28 @@ documented! {
     METHOD = "paymentMethodGuid",
 }
 
+/// The type decides the sign of the amount.
+const ORIGINS: &[Origin] = &[
+    ("transaction_id", &[&["transactionGuid"]]),
+    ("occurred_at", &[&["transactionTs"], &["createdTs"]]),
+    ("utc_offset_minutes", &[&["transactionTs"], &["createdTs"]]),
+    ("gross_amount", &[&["amount", "transactionType"], &["amount"]]),
+    ("currency", &[]),
+    ("amount_check", &[&["amount"]]),
+    ("classification", &[&["transactionType"]]),
+    ("state", &[]),
+    ("source_classification", &[&["transactionType"]]),
+    ("created_at", &[&["createdTs"]]),
+    ("payment_id", &[&["paymentGuid"]]),
+    ("payment_method_id", &[&["paymentMethodGuid"]]),
+    ("charge_attempt_id", &[&["chargeAttemptGuid"]]),
+    ("provider", &[&["paymentGatewayProvider"]]),
+    ("provider_transaction_id", &[&["paymentGatewayPaymentReferenceId"]]),
+    ("provider_account_id", &[&["paymentGatewayGuid"]]),
+    ("provider_payment_method_id", &[&["paymentGatewaySubscriptionReferenceId"]]),
+    ("accounting_code", &[&["paymentMethodAccountingCode"]]),
+];
+
 impl Source for Onlinefundraising {
     fn name(&self) -> &'static str {
         "onlinefundraising"
@@ -48,6 +70,10 @@ impl Source for Onlinefundraising {
 
     fn documented(&self) -> &'static [Documented] {
         DOCUMENTED
+    }
+
+    fn origins(&self) -> &'static [Origin] {
+        ORIGINS
     }
 
     fn map<'a>(&self, record: &Record<'a>, settings: Settings) -> Result<Mapped<'a>, Reject> {

@@ -5,7 +5,7 @@
 //! added is negated. What `gross`, `net`, `fee` and `shopper` hold beyond the documented goes to `extra` under their name.
 
 use super::record::{Documented, Object, Record};
-use super::{Mapped, Notes, Settings, Source, documented};
+use super::{Mapped, Notes, Origin, Settings, Source, documented};
 use crate::model::money::{Money, Unit};
 use crate::model::reject::Reject;
 use crate::model::transaction::{Amounts, Transaction};
@@ -37,6 +37,66 @@ documented! {
 const MONEY: &[&str] = &["currency", "value"];
 const SHOPPER_NAMES: &[&str] = &["name", "email", "username", "identifier"];
 
+/// An amount that the record lacks is computed from the other two. A currency counts where its amount is there; without one
+/// it is that of the amounts that this one is computed from, or the configured one. Of a fee the other two may turn the
+/// sign.
+const ORIGINS: &[Origin] = &[
+    ("transaction_id", &[&["id"], &["transactionId"]]),
+    ("occurred_at", &[&["bookingDate"], &["createdAt"]]),
+    ("utc_offset_minutes", &[&["bookingDate"], &["createdAt"]]),
+    ("gross_amount", &[&["gross.value"], &["net.value", "fee.value"]]),
+    ("net_amount", &[&["net.value"], &["gross.value", "fee.value"]]),
+    ("fee_amount", &[&["fee.value"], &["gross.value", "net.value"]]),
+    (
+        "currency",
+        &[
+            &["gross.value", "gross.currency"],
+            &["gross.value"],
+            &["net.value", "net.currency"],
+            &["net.value"],
+            &["fee.value", "fee.currency"],
+            &["fee.value"],
+        ],
+    ),
+    (
+        "net_currency",
+        &[&["net.value", "net.currency"], &["net.value"], &["gross.value", "gross.currency"], &["gross.value"]],
+    ),
+    (
+        "fee_currency",
+        &[&["fee.value", "fee.currency"], &["fee.value"], &["gross.value", "gross.currency"], &["gross.value"]],
+    ),
+    (
+        "amount_check",
+        &[
+            &["gross.value", "net.value", "fee.value"],
+            &["gross.value", "net.value"],
+            &["gross.value", "fee.value"],
+            &["net.value", "fee.value"],
+            &["gross.value"],
+            &["net.value"],
+            &["fee.value"],
+        ],
+    ),
+    ("classification", &[&["paymentClassification"]]),
+    ("state", &[]),
+    ("source_classification", &[&["paymentClassification"]]),
+    ("created_at", &[&["createdAt"]]),
+    ("updated_at", &[&["lastModifiedAt"]]),
+    ("booking_date", &[&["bookingDate"]]),
+    ("value_date", &[&["valueDate"]]),
+    ("reference", &[&["orderNumber"]]),
+    ("receipt_number", &[&["receiptNumber"]]),
+    ("description", &[&["bookingText"]]),
+    ("provider_transaction_id", &[&["transactionId"]]),
+    ("report_id", &[&["reportId"]]),
+    ("payer_id", &[&["shopper.identifier"]]),
+    ("payer_name", &[&["shopper.name"]]),
+    ("payer_email", &[&["shopper.email"]]),
+    ("payer_username", &[&["shopper.username"]]),
+    ("is_balance_relevant", &[&["isBalanceRelevant"]]),
+];
+
 impl Source for Paydata {
     fn name(&self) -> &'static str {
         "paydata"
@@ -56,6 +116,10 @@ impl Source for Paydata {
 
     fn documented(&self) -> &'static [Documented] {
         DOCUMENTED
+    }
+
+    fn origins(&self) -> &'static [Origin] {
+        ORIGINS
     }
 
     fn map<'a>(&self, record: &Record<'a>, settings: Settings) -> Result<Mapped<'a>, Reject> {

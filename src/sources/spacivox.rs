@@ -3,7 +3,7 @@
 //! A bare array, no envelope. `amount` is decimal text in major units; the API names no currency. `state` is a number.
 
 use super::record::{Documented, Record};
-use super::{Mapped, Notes, Settings, Source, documented};
+use super::{Mapped, Notes, Origin, Settings, Source, documented};
 use crate::model::money::{Money, Unit};
 use crate::model::reject::Reject;
 use crate::model::transaction::{Amounts, Transaction};
@@ -22,6 +22,22 @@ documented! {
     TEAM = "team",
     TIMESTAMP = "timestamp",
 }
+
+const ORIGINS: &[Origin] = &[
+    ("transaction_id", &[&["id"]]),
+    ("occurred_at", &[&["timestamp"]]),
+    ("utc_offset_minutes", &[&["timestamp"]]),
+    ("gross_amount", &[&["amount"]]),
+    ("currency", &[]),
+    ("amount_check", &[&["amount"]]),
+    ("classification", &[]),
+    ("state", &[&["state"]]),
+    ("source_state", &[&["state"]]),
+    ("reference", &[&["reference"]]),
+    ("campaign_id", &[&["campaign"]]),
+    ("job_id", &[&["job"]]),
+    ("team_id", &[&["team"]]),
+];
 
 impl Source for Spacivox {
     fn name(&self) -> &'static str {
@@ -42,6 +58,10 @@ impl Source for Spacivox {
 
     fn documented(&self) -> &'static [Documented] {
         DOCUMENTED
+    }
+
+    fn origins(&self) -> &'static [Origin] {
+        ORIGINS
     }
 
     fn map<'a>(&self, record: &Record<'a>, settings: Settings) -> Result<Mapped<'a>, Reject> {

@@ -4,7 +4,7 @@
 //! view has no `status`; what is shown there is pending or succeeded, told by `completed`.
 
 use super::record::{Documented, Record};
-use super::{Mapped, Notes, Settings, Source, documented};
+use super::{Mapped, Notes, Origin, Settings, Source, documented};
 use crate::model::money::{Currency, Money, Unit};
 use crate::model::reject::Reject;
 use crate::model::transaction::{Amounts, Transaction};
@@ -29,6 +29,28 @@ documented! {
     ERROR = "error",
 }
 
+const ORIGINS: &[Origin] = &[
+    ("transaction_id", &[&["id"]]),
+    ("occurred_at", &[&["created"]]),
+    ("utc_offset_minutes", &[&["created"]]),
+    ("gross_amount", &[&["amount"]]),
+    ("currency", &[]),
+    ("amount_check", &[&["amount"]]),
+    ("classification", &[]),
+    ("state", &[&["status"], &["completed"]]),
+    ("source_state", &[&["status"]]),
+    ("failure_reason", &[&["error"]]),
+    ("created_at", &[&["created"]]),
+    ("completed_at", &[&["completed"]]),
+    ("description", &[&["message"]]),
+    ("payment_method_id", &[&["funding_source_id"]]),
+    ("provider", &[&["funding_source_provider"]]),
+    ("provider_payment_method_id", &[&["remote_id"]]),
+    ("campaign_id", &[&["campaign"]]),
+    ("payer_id", &[&["user_id"]]),
+    ("is_anonymous", &[&["anonymous"]]),
+];
+
 impl Source for Twocloud {
     fn name(&self) -> &'static str {
         "twocloud"
@@ -52,6 +74,10 @@ impl Source for Twocloud {
 
     fn documented(&self) -> &'static [Documented] {
         DOCUMENTED
+    }
+
+    fn origins(&self) -> &'static [Origin] {
+        ORIGINS
     }
 
     fn map<'a>(&self, record: &Record<'a>, settings: Settings) -> Result<Mapped<'a>, Reject> {
