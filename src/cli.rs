@@ -6,6 +6,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use paynorm::config::{Config, Forced, Limit, Mode};
+use paynorm::inspect::explain::Question;
 use paynorm::load::parquet_file::Codec;
 use paynorm::load::partition::Partitioning;
 use paynorm::model::money::Currency;
@@ -42,6 +43,19 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: SchemaFormat,
     },
+    /// Check a dataset against its manifest: files, rows, keys, sums and quarantine; changes nothing
+    #[command(after_help = VERIFY_HELP)]
+    Verify {
+        /// The directory of the dataset
+        #[arg(value_name = "DIR")]
+        dataset: PathBuf,
+        /// Print as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the rows of a transaction, their records, and which member each value came from; changes nothing
+    #[command(after_help = EXPLAIN_HELP)]
+    Explain(ExplainArgs),
 }
 
 const NORMALIZE_HELP: &str = "\
@@ -176,6 +190,50 @@ impl CompactArgs {
         let mut config = Config::new(Vec::new(), self.dataset.clone());
         self.machine.apply(&mut config)?;
         Ok(config)
+    }
+}
+
+const VERIFY_HELP: &str = "\
+Exit codes: 0 all is well; 1 something is wrong, a line for each fault; 2 there is no dataset.";
+
+const EXPLAIN_HELP: &str = "\
+Exit codes: 0 found; 1 not found, or the dataset can't be read; 2 there is no dataset. The output shows values of the \
+record, personal data included, with control characters escaped; --json has them exactly.
+
+Examples:
+  paynorm explain lake 8a7f3c
+  paynorm explain lake 8a7f3c --source paydata --dumps exports";
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The directory of the dataset
+    #[arg(value_name = "DIR")]
+    dataset: PathBuf,
+    /// The transaction's id, as in the column `transaction_id`
+    #[arg(value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    id: String,
+    /// Look only for rows of this source
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// The directory that the paths of the dumps are relative to, which was --base of the run
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    dumps: PathBuf,
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl ExplainArgs {
+    /// The question that the flags ask.
+    ///
+    /// # Errors
+    /// When the source is not known, and what would be right.
+    pub(crate) fn question(&self) -> Result<Question<'_>> {
+        if let Some(name) = &self.source {
+            source_number("--source", name)?;
+        }
+        let Self { dataset, id, source, dumps, .. } = self;
+        Ok(Question { dataset, id, source: source.as_deref(), dumps })
     }
 }
 

@@ -11,7 +11,7 @@
 //!
 //! ```text
 //! 4  main · cli
-//! 3  pipeline
+//! 3  pipeline │ inspect
 //! 2  normalize │ config │ report
 //! 1  extract │ sources │ load
 //! 0  model
@@ -23,14 +23,15 @@
 //! - **[`extract`] parses no payments, [`load`] knows no source.**
 //! - **Bad data is a value ([`model::reject::Reject`]), only the environment is an `Err`.** A record gives its row or its
 //!   reject, never half.
-//! - **Parallelism is seen in [`pipeline`] and in [`load`]'s writers alone**; the number of threads never changes a byte
-//!   of output.
+//! - **Parallelism is seen in [`pipeline`], in [`load`]'s writers and in [`inspect`] alone**; the number of threads never
+//!   changes a byte of output.
 //! - **Nothing outside staging is written before [`load::commit`].**
 //! - **Every fact is written once**: a column in [`model::columns`], a source in [`sources::ALL`], a reason in
 //!   [`model::reject`].
 
 pub mod config;
 pub mod extract;
+pub mod inspect;
 pub mod load;
 pub mod model;
 pub mod normalize;

@@ -2,6 +2,7 @@
 
 mod cli;
 
+use std::fmt::Display;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use paynorm::config::Config;
+use paynorm::inspect::{self, explain::explain, verify::verify};
 use paynorm::pipeline::{self, Failure, maintain};
 use serde::Serialize;
 
@@ -41,6 +43,11 @@ fn main() -> ExitCode {
         }),
         Command::Sources { json } => show(cli::list_sources(json)),
         Command::Schema { format } => show(cli::show_schema(format)),
+        Command::Verify { dataset, json } => answer(verify(&dataset), json, |found| found.faults.is_empty()),
+        Command::Explain(args) => match args.question() {
+            Ok(question) => answer(explain(question), args.json, |found| !found.rows.is_empty()),
+            Err(error) => complain(&error, USAGE),
+        },
     };
     ExitCode::from(code)
 }
@@ -107,6 +114,25 @@ fn summarize(print: &PrintArgs, report: &impl Serialize, text: &str, start: Inst
         && error.kind() != std::io::ErrorKind::BrokenPipe
     {
         say(&format!("warning: the summary could not be printed: {error}"));
+    }
+}
+
+/// Prints what was found in a dataset; the exit code tells whether it is `good`, be it read by anybody or not.
+fn answer<T: Serialize + Display>(found: Result<T, inspect::Failure>, json: bool, good: impl Fn(&T) -> bool) -> u8 {
+    let found = match found {
+        Ok(found) => found,
+        Err(inspect::Failure::NoDataset(error)) => return complain(&error, USAGE),
+        Err(inspect::Failure::Failed(error)) => return complain(&error, FAILED),
+    };
+    let text = if json { serde_json::to_string_pretty(&found).map(|text| text + "\n") } else { Ok(found.to_string()) };
+    let mut stdout = std::io::stdout().lock();
+    let printed = text.map_err(Into::into).and_then(|text| stdout.write_all(text.as_bytes()));
+    match printed.and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            complain(&anyhow::Error::new(error).context("what was found could not be printed"), FAILED)
+        }
+        _ if good(&found) => 0,
+        _ => FAILED,
     }
 }
 

@@ -15,6 +15,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("config", 2),
     ("report", 2),
     ("pipeline", 3),
+    ("inspect", 3),
     ("main", 4),
     ("cli", 4),
 ];

@@ -16,6 +16,7 @@ mod floors;
 mod generate;
 mod golden;
 mod harness;
+mod inspect;
 mod json;
 mod maintain;
 mod merge;
