@@ -218,7 +218,7 @@ fn found_in(question: Question<'_>, file: &FileFacts) -> Result<Vec<Found>> {
         found.extend((0..batch.num_rows()).map(row));
     }
     if !found.is_empty() {
-        file.check(&path)?;
+        file.check(&path, &|| false)?;
     }
     Ok(found)
 }

@@ -1,7 +1,7 @@
 //! The values of one column, as they travel from records to row groups.
 //!
 //! Nulls need no bitmap of their own here: a text that is null has no characters, as empty text is never stored, and a
-//! number that is null is [`NULL`], which no column's domain holds. That makes cutting, joining and reordering columns a
+//! number that is null is `i64::MIN`, which no column's domain holds. That makes cutting, joining and reordering columns a
 //! matter of copying. They become Arrow arrays once, when a row group is encoded.
 
 use std::ops::Range;
