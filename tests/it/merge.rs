@@ -48,26 +48,22 @@ impl Drawn {
         let Self { id, month, version, value, .. } = self;
         let day = format!("2021-{month:02}-{:02}", version + 1);
         let record = match source {
-            0 => {
-                let state = version % 4;
-                format!(
-                    r#"{{"amount":"{value}","id":"{id}","job":1,"state":{state},"team":1,"timestamp":"{day}T01:02:03Z"}}"#
-                )
-            }
+            0 => format!(
+                r#"{{"id":"{id}","amount":"{value}","job":1,"state":{},"team":1,"timestamp":"{day}T01:02:03Z"}}"#,
+                version % 4
+            ),
             1 => format!(r#"{{"transactionGuid":"{id}","createdTs":"{day} 15:59:59 +0100","amount":{value}}}"#),
             2 => {
                 let status = ["succeeded", "pending", "error"][usize::from(version % 3)];
                 let completed = if *version > 3 { format!("\"{day}T02:00:00Z\"") } else { "null".to_owned() };
-                format!(
-                    r#"{{"id":{id},"remote_id":"r","amount":{value},"created":"{day}T00:00:00Z","completed":{completed},"status":"{status}"}}"#
-                )
+                let times = format!(r#""created":"{day}T00:00:00Z","completed":{completed}"#);
+                format!(r#"{{"id":{id},"remote_id":"r","amount":{value},{times},"status":"{status}"}}"#)
             }
             3 => {
                 let status = ["Successful", "Failed", "Pending"][usize::from(version % 3)];
                 let time = 1_600_000_000 + u32::from(*month) * 2_600_000;
-                format!(
-                    r#"{{"id":"{id}","timestamp":{time},"offer_name":"o","amount":{value},"net_amount":1,"status":"{status}"}}"#
-                )
+                let amounts = format!(r#""amount":{value},"net_amount":1"#);
+                format!(r#"{{"id":"{id}","timestamp":{time},"offer_name":"o",{amounts},"status":"{status}"}}"#)
             }
             _ => booked(&id.to_string(), *month, (*version > 0).then_some(*version), u32::from(*value)),
         };
