@@ -7,6 +7,7 @@ use std::process::Command;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use paynorm::extract::chunks::{Buffers, Chunk, Chunks, Shapes, Sizes};
+use paynorm::load::keys::Reading;
 use paynorm::load::parquet_file::{Codec, Setup};
 use paynorm::load::partition::Partitioning;
 use paynorm::model::cells::Cells;
@@ -75,7 +76,7 @@ fn map(criterion: &mut Criterion) {
         group.bench_function(source.name(), |bencher| {
             bencher.iter(|| {
                 for chunk in &all {
-                    let origin = Origin { dump: 0, rank: 0, source_file: "dump.ndjson" };
+                    let origin = Origin { dump: 0, rank: 0, reading: Reading::Newer, source_file: "dump.ndjson" };
                     black_box(normalize(chunk, origin, &rules, &mut scratch));
                 }
             });
@@ -91,7 +92,7 @@ fn encode(criterion: &mut Criterion) {
         let dump = dump(source.name(), "ndjson");
         let mut batches = Vec::new();
         chunks(&dump, &Buffers::default(), |chunk| {
-            let origin = Origin { dump: 0, rank: 0, source_file: "dump.ndjson" };
+            let origin = Origin { dump: 0, rank: 0, reading: Reading::Newer, source_file: "dump.ndjson" };
             batches.push(normalize(&chunk, origin, &rules, &mut Scratch::default()).batch);
         });
         let rows = batches.iter().map(|batch| batch.rows).sum();

@@ -258,9 +258,10 @@ pub(crate) struct NormalizeArgs {
     /// the dataset is]
     #[arg(long, value_name = "LEVELS")]
     partition_by: Option<String>,
-    /// Compression of the data files; snappy (with plain encodings) is for readers that know little
-    #[arg(long, value_enum, default_value_t)]
-    compression: CompressionArg,
+    /// Compression of the data files; snappy (with plain encodings) is for readers that know little [default: zstd; in a
+    /// merge, as the dataset is]
+    #[arg(long, value_enum)]
+    compression: Option<CompressionArg>,
     /// Write nothing (exit code 1) when more records than this are bad: a number, or a share such as 0.5%
     #[arg(long, value_name = "N|P%")]
     max_quarantined: Option<String>,
@@ -307,9 +308,8 @@ enum ModeArg {
     Merge,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 enum CompressionArg {
-    #[default]
     Zstd,
     Snappy,
 }
@@ -332,10 +332,13 @@ impl NormalizeArgs {
             config.partitioning = Partitioning::parse(text).with_context(|| format!("--partition-by {text}"))?;
             config.adopt_partitioning = false;
         }
-        config.codec = match self.compression {
-            CompressionArg::Zstd => Codec::Zstd,
-            CompressionArg::Snappy => Codec::Snappy,
-        };
+        if let Some(compression) = self.compression {
+            config.codec = match compression {
+                CompressionArg::Zstd => Codec::Zstd,
+                CompressionArg::Snappy => Codec::Snappy,
+            };
+            config.adopt_codec = false;
+        }
         config.max_quarantined = self.max_quarantined.as_deref().map(limit).transpose()?;
         config.keep_going = self.keep_going;
         config.keep_duplicates = self.keep_duplicates;

@@ -29,6 +29,8 @@ pub struct Config {
     pub adopt_partitioning: bool,
     /// Compression of the data files.
     pub codec: Codec,
+    /// Whether a merge takes the compression that the dataset has.
+    pub adopt_codec: bool,
     /// Whether `transaction_id` gets a bloom filter.
     pub bloom_filter: bool,
     /// Whether rows of one key are all kept.
@@ -102,6 +104,7 @@ impl Config {
             partitioning: Partitioning::default(),
             adopt_partitioning: true,
             codec: Codec::default(),
+            adopt_codec: true,
             bloom_filter: false,
             keep_duplicates: false,
             threads: std::thread::available_parallelism().map_or(1, usize::from),

@@ -7,7 +7,7 @@
 use twox_hash::XxHash3_64;
 
 use crate::extract::chunks::{Chunk, Fault, FaultText, Item};
-use crate::load::keys::KeyEntry;
+use crate::load::keys::{KeyEntry, Reading};
 use crate::load::loader::Batch;
 use crate::load::partition::{PartitionKey, Partitioning};
 use crate::load::quarantine::{Raw, Rejected};
@@ -34,6 +34,8 @@ pub struct Origin<'a> {
     pub dump: usize,
     /// Its place among all dumps by path, those of earlier runs included.
     pub rank: u32,
+    /// When it was read, beside others of its path.
+    pub reading: Reading,
     /// Its path as lineage writes it.
     pub source_file: &'a str,
 }
@@ -178,6 +180,7 @@ impl<'a> Worker<'a> {
             completed_at: row.completed_at,
             is_final: row.state.is_final(),
             dump: self.origin.rank,
+            reading: self.origin.reading,
             offset: at,
             content: XxHash3_64::oneshot(text.as_bytes()),
         });

@@ -522,7 +522,17 @@ fn check_quarantine(dataset: &Path, manifest: &Manifest, faults: &mut Vec<Fault>
     match QuarantineCounts::of(dataset) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => fault("is missing".to_owned(), RESTORE),
         Err(error) => fault(format!("can't be read: {}", error.kind()), "check its permissions and the disk"),
-        Ok(counts) => counts.compare(manifest, |what| fault(what, RESTORE)),
+        Ok(counts) => {
+            let mut wrong = Vec::new();
+            counts.compare(manifest, |what| wrong.push(what));
+            let mut digest = blake3::Hasher::new();
+            let read = File::open(dataset.join(&path)).and_then(|file| digest.update_reader(file).map(|_| ()));
+            let same = read.is_ok() && digest.finalize().to_hex().as_str() == manifest.quarantine_digest;
+            if wrong.is_empty() && !same {
+                wrong.push("is not the file that was written".to_owned());
+            }
+            wrong.into_iter().for_each(|what| fault(what, RESTORE));
+        }
     }
 }
 

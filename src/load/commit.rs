@@ -15,6 +15,7 @@ use std::thread;
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
+use super::partition::is_partition;
 use crate::model::paths::shown;
 
 /// The directory in a dataset that holds what is no data; readers skip names that begin with `_`.
@@ -58,6 +59,38 @@ pub fn existing(out: &Path) -> Result<Existing> {
     Ok(if entries.next().is_none() { Existing::Empty } else { Existing::Foreign })
 }
 
+/// Looks for what is not ours in the dataset `out`: the next snapshot would not have it.
+///
+/// # Errors
+/// When there is something, or the dataset can't be read.
+pub fn check_ours(out: &Path) -> Result<()> {
+    let mut directories = vec![out.to_owned()];
+    while let Some(directory) = directories.pop() {
+        let context = || format!("can't read {}", shown(&directory));
+        for entry in fs::read_dir(&directory).with_context(context)? {
+            let entry = entry.with_context(context)?;
+            let (name, kind) = (entry.file_name(), entry.file_type().with_context(context)?);
+            match name.to_str() {
+                Some(META_DIRECTORY) if kind.is_dir() && directory == out => {}
+                Some(name) if kind.is_dir() && is_partition(name) => directories.push(entry.path()),
+                Some(name) if kind.is_file() && is_data_file(name) => {}
+                _ => bail!("{} is not of paynorm, and would be lost; move it out of there", shown(&entry.path())),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a data file is called: the start of the run's id, and a number.
+#[must_use]
+pub fn data_file_name(run: &str, number: usize) -> String {
+    format!("part-{run}-{number:05}.parquet")
+}
+
+fn is_data_file(name: &str) -> bool {
+    name.strip_prefix("part-").is_some_and(|rest| rest.ends_with(".parquet"))
+}
+
 /// Why a run can't begin.
 #[derive(Debug)]
 pub enum Refused {
@@ -87,16 +120,9 @@ impl Staging {
     /// # Errors
     /// [`Refused::Locked`] at once when another run works on the same output.
     pub fn begin(out: &Path) -> Result<Self, Refused> {
-        let name = out.file_name().ok_or_else(|| anyhow!("{} is no name for an output directory", shown(out)))?;
-        let parent = match out.parent() {
-            Some(parent) if parent != Path::new("") => parent,
-            _ => Path::new("."),
-        };
+        let directory = staging_directory(out)?;
+        let parent = directory.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(parent).with_context(|| format!("can't create {}", shown(parent)))?;
-        let mut staging_name = std::ffi::OsString::from(".");
-        staging_name.push(name);
-        staging_name.push(".paynorm");
-        let directory = parent.join(staging_name);
         let lock = lock_directory(&directory)?;
         let staging = Self { out: out.to_owned(), directory, _lock: lock };
         if let Err(error) = staging.clear().and_then(|()| staging.create_snapshot()) {
@@ -105,6 +131,14 @@ impl Staging {
             return Err(error.into());
         }
         Ok(staging)
+    }
+
+    /// Clears what a killed run left for `out`, unless a run works there; that it can't be cleared is no fault.
+    pub fn clear_left(out: &Path) {
+        let left = staging_directory(out).is_ok_and(|directory| directory.is_dir());
+        if left && let Ok(staging) = Self::begin(out) {
+            let _ = staging.discard();
+        }
     }
 
     /// Where the new snapshot is built.
@@ -180,7 +214,13 @@ impl Staging {
         let snapshot = self.snapshot();
         make_durable(&snapshot)?;
         sync(&self.directory)?;
-        let flags = if self.out.symlink_metadata().is_ok() { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
+        let flags = match self.out.symlink_metadata() {
+            Ok(_) => {
+                check_ours(&self.out)?;
+                RenameFlags::EXCHANGE
+            }
+            Err(_) => RenameFlags::NOREPLACE,
+        };
         renameat_with(CWD, &snapshot, CWD, &self.out, flags).with_context(|| {
             let hint = "the output must be a plain directory on a file system that can exchange directories";
             format!("can't make the new snapshot visible as {}: {hint}", shown(&self.out))
@@ -202,6 +242,19 @@ impl Staging {
         self.clear()?;
         fs::remove_dir(&self.directory).with_context(|| format!("can't remove {}", shown(&self.directory)))
     }
+}
+
+/// Where a run for `out` works.
+fn staging_directory(out: &Path) -> Result<PathBuf> {
+    let name = out.file_name().ok_or_else(|| anyhow!("{} is no name for an output directory", shown(out)))?;
+    let parent = match out.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let mut staging_name = std::ffi::OsString::from(".");
+    staging_name.push(name);
+    staging_name.push(".paynorm");
+    Ok(parent.join(staging_name))
 }
 
 /// Creates the directory and takes its lock; makes sure that it is still the one at that path.

@@ -1,8 +1,8 @@
 //! One key, one row: of all rows with one (`source`, `transaction_id`), which one stays.
 //!
 //! The order is total, so that the answer depends neither on how rows are grouped nor on the order of runs: the greatest
-//! `updated_at`, then the greatest `completed_at`, then a final state, then the later one by dump path and offset, and of one
-//! place in one dump the later run's. A time that is absent counts as older than any.
+//! `updated_at`, then the greatest `completed_at`, then a final state, then the later one by dump path, and of one path the
+//! later reading's, then the later offset's. A time that is absent counts as older than any.
 //!
 //! Keys are sorted into buckets by their hash and kept with their ids, which decide: equal hashes alone replace nothing.
 //! When they take more memory than they may, the buckets are written to disk and go on empty; at the end each bucket is
@@ -23,7 +23,28 @@ use crate::model::time::Timestamp;
 /// How many buckets there are, as a power of two.
 const BUCKET_BITS: u32 = 8;
 /// Bytes of an entry before its id.
-const ENTRY_BYTES: usize = 58;
+const ENTRY_BYTES: usize = 59;
+
+/// When the dump of a record was read, beside other dumps that had the same path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reading {
+    /// Before the one that gave the snapshot's rows.
+    Older,
+    /// With the snapshot's rows.
+    There,
+    /// After them.
+    Newer,
+}
+
+impl Reading {
+    fn of_byte(byte: u8) -> Self {
+        match byte {
+            0 => Self::Older,
+            1 => Self::There,
+            _ => Self::Newer,
+        }
+    }
+}
 
 /// What decides between rows of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +59,8 @@ pub struct KeyEntry {
     pub is_final: bool,
     /// The dump's place among all dumps by path.
     pub dump: u32,
+    /// When that dump was read.
+    pub reading: Reading,
     /// The record's offset in its dump.
     pub offset: u64,
     /// Hash of the record's text, to tell identical duplicates from differing ones.
@@ -74,6 +97,7 @@ struct Kept<'b> {
     completed_at: i64,
     is_final: bool,
     dump: u32,
+    reading: Reading,
     offset: u64,
     content: u64,
     place: RowPlace,
@@ -86,8 +110,7 @@ impl Kept<'_> {
 
     fn order(&self, other: &Self) -> Ordering {
         let rank = |kept: &Self| {
-            let is_new = !kept.place.is_earlier();
-            (kept.updated_at, kept.completed_at, kept.is_final, kept.dump, kept.offset, is_new, kept.place)
+            (kept.updated_at, kept.completed_at, kept.is_final, kept.dump, kept.reading, kept.offset, kept.place)
         };
         rank(self).cmp(&rank(other))
     }
@@ -113,6 +136,7 @@ fn put(bucket: &mut Vec<u8>, hash: u64, entry: &KeyEntry, id: &[u8], place: RowP
     bytes[52..56].copy_from_slice(&length.to_le_bytes());
     bytes[56] = entry.source;
     bytes[57] = entry.is_final.into();
+    bytes[58] = entry.reading as u8;
     bucket.extend_from_slice(&bytes);
     bucket.extend_from_slice(id);
 }
@@ -129,6 +153,7 @@ fn get(bucket: &[u8], at: usize) -> (u64, Kept<'_>, usize) {
         completed_at: i64::from_le_bytes(eight(16)),
         is_final: bucket[at + 57] != 0,
         dump: four(40),
+        reading: Reading::of_byte(bucket[at + 58]),
         offset: u64::from_le_bytes(eight(24)),
         content: u64::from_le_bytes(eight(32)),
         place: RowPlace { partition: four(44), row: four(48) },
@@ -319,8 +344,16 @@ fn losers_of(bucket: &[u8]) -> Vec<Loser> {
 mod tests {
     use super::*;
 
-    const ENTRY: KeyEntry =
-        KeyEntry { source: 1, updated_at: None, completed_at: None, is_final: true, dump: 0, offset: 0, content: 0 };
+    const ENTRY: KeyEntry = KeyEntry {
+        source: 1,
+        updated_at: None,
+        completed_at: None,
+        is_final: true,
+        dump: 0,
+        reading: Reading::There,
+        offset: 0,
+        content: 0,
+    };
 
     /// Of entries with (updated, completed, final), which one stays; once in memory and once from disk.
     fn winner(entries: &[(Option<&str>, Option<&str>, bool)]) -> u32 {
@@ -356,6 +389,21 @@ mod tests {
     }
 
     #[test]
+    fn of_one_path_the_later_reading_stays_wherever_the_record_stands() {
+        let lost = |readings: [Reading; 2]| {
+            let mut bucket = Vec::new();
+            for (row, reading) in (0..).zip(readings) {
+                let entry = KeyEntry { reading, offset: row.into(), ..ENTRY };
+                put(&mut bucket, 7, &entry, b"id", RowPlace { partition: 0, row });
+            }
+            losers_of(&bucket)[0].place.row
+        };
+        assert_eq!(lost([Reading::There, Reading::There]), 0);
+        assert_eq!(lost([Reading::Newer, Reading::There]), 1);
+        assert_eq!(lost([Reading::There, Reading::Older]), 1);
+    }
+
+    #[test]
     fn equal_hashes_alone_replace_nothing() {
         let mut bucket = Vec::new();
         for (row, (source, id)) in (0..).zip([(1, "a"), (1, "b"), (2, "a"), (1, "a")]) {
@@ -369,12 +417,13 @@ mod tests {
     #[test]
     fn entries_survive_their_bucket() {
         let (updated_at, place) = (Timestamp::from_unix("-5"), RowPlace { partition: 3, row: u32::MAX });
-        let entry = KeyEntry { updated_at, dump: 8, offset: 9, content: u64::MAX, ..ENTRY };
+        let reading = Reading::Newer;
+        let entry = KeyEntry { updated_at, dump: 8, reading, offset: 9, content: u64::MAX, ..ENTRY };
         let mut bucket = Vec::new();
         put(&mut bucket, 6, &entry, b"id", place);
         let (hash, kept, next) = get(&bucket, 0);
         assert_eq!((hash, kept.key(), kept.place, next), (6, (1, &b"id"[..]), place, bucket.len()));
         assert_eq!((kept.updated_at, kept.completed_at, kept.is_final), (-5_000_000, i64::MIN, true));
-        assert_eq!((kept.dump, kept.offset, kept.content), (8, 9, u64::MAX));
+        assert_eq!((kept.dump, kept.reading, kept.offset, kept.content), (8, reading, 9, u64::MAX));
     }
 }

@@ -397,7 +397,7 @@ impl Finisher<'_> {
 /// Gives files their names, `name` and a number, after those that are there already.
 pub(super) fn adopt(directory: &Path, name: &str, files: Vec<DataFile>, adopted: &mut Vec<DataFile>) -> Result<()> {
     for mut file in files {
-        let path = directory.join(format!("{name}-{:05}.parquet", adopted.len()));
+        let path = directory.join(super::commit::data_file_name(name, adopted.len()));
         super::commit::rename_staged(&file.path, &path)?;
         file.path = path;
         adopted.push(file);

@@ -38,6 +38,8 @@ pub struct Manifest {
     pub rows: u64,
     /// Records in quarantine.
     pub quarantined: u64,
+    /// BLAKE3 of the quarantine's bytes.
+    pub quarantine_digest: String,
     /// Rows that another row of the same key replaced.
     pub duplicates: u64,
     /// The dumps, in input order.

@@ -45,6 +45,12 @@ impl Level {
     }
 }
 
+/// Whether a directory of this name is a partition's.
+#[must_use]
+pub fn is_partition(directory: &str) -> bool {
+    directory.split_once('=').is_some_and(|(level, _)| Level::parse(level).is_some())
+}
+
 /// The levels that a run partitions by, outermost first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partitioning(pub Vec<Level>);

@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -114,10 +114,51 @@ impl Entry {
     }
 }
 
+/// Gives every line of the quarantine with that digest to `take`.
+///
+/// # Errors
+/// Those of `take`, and when it can't be read or is not the one that was written.
+pub fn read_lines<E: From<anyhow::Error>>(
+    path: &Path,
+    digest: &str,
+    mut take: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let context = || format!("can't read {}", shown(path));
+    let mut found = blake3::Hasher::new();
+    for line in BufReader::new(File::open(path).with_context(context)?).split(b'\n') {
+        let line = line.with_context(context)?;
+        found.update(&line).update(b"\n");
+        take(&line)?;
+    }
+    match found.finalize().to_hex().as_str() == digest {
+        true => Ok(()),
+        false => Err(anyhow!("{} is damaged: it is not the file that was written", shown(path)).into()),
+    }
+}
+
 /// Writes the quarantine.
 #[derive(Debug)]
 pub struct QuarantineWriter {
-    file: BufWriter<File>,
+    file: BufWriter<Digesting<File>>,
+}
+
+/// Passes bytes on and keeps their digest.
+#[derive(Debug)]
+struct Digesting<W> {
+    to: W,
+    digest: blake3::Hasher,
+}
+
+impl<W: Write> Write for Digesting<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.to.write(bytes)?;
+        self.digest.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
 }
 
 impl QuarantineWriter {
@@ -127,31 +168,27 @@ impl QuarantineWriter {
     /// When it can't be created.
     pub fn create(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        Ok(Self { file: BufWriter::new(file) })
+        Ok(Self { file: BufWriter::new(Digesting { to: file, digest: blake3::Hasher::new() }) })
     }
 
-    /// Copies the `lines` lines of an earlier quarantine, but for those of dumps that are read again as a whole; tells how
+    /// Copies the earlier quarantine with that digest, but for lines of dumps that are read again as a whole; tells how
     /// many lines were copied.
     ///
     /// # Errors
     /// When it can't be read or written, or is damaged.
-    pub fn copy(&mut self, path: &Path, lines: u64, again: &BTreeSet<&str>) -> Result<u64> {
-        let context = || format!("can't read {}", shown(path));
-        let (mut copied, mut found) = (0, 0);
-        for line in BufReader::new(File::open(path).with_context(context)?).split(b'\n') {
-            let line = line.with_context(context)?;
-            found += 1;
+    pub fn copy(&mut self, path: &Path, digest: &str, again: &BTreeSet<&str>) -> Result<u64> {
+        let mut copied = 0;
+        read_lines(path, digest, |line| -> Result<()> {
             if !again.is_empty() {
-                let entry = Entry::parse(&line).ok_or_else(|| anyhow!("{} is damaged", shown(path)))?;
+                let entry = Entry::parse(line).ok_or_else(|| anyhow!("{} is damaged", shown(path)))?;
                 let whole = WHOLE_DUMP.iter().any(|reason| reason.code() == entry.reason);
                 if whole && again.contains(&*entry.source_file) {
-                    continue;
+                    return Ok(());
                 }
             }
-            self.keep(&line)?;
             copied += 1;
-        }
-        ensure!(found == lines, "{} is damaged: it has {found} lines, the manifest tells of {lines}", shown(path));
+            self.keep(line).context("can't write the quarantine")
+        })?;
         Ok(copied)
     }
 
@@ -193,11 +230,12 @@ impl QuarantineWriter {
         self.file.write_all(b"\n")
     }
 
-    /// Ends the file.
+    /// Ends the file and gives the BLAKE3 digest of what is in it.
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn finish(mut self) -> io::Result<()> {
-        self.file.flush()
+    pub fn finish(mut self) -> io::Result<String> {
+        self.file.flush()?;
+        Ok(self.file.get_ref().digest.finalize().to_hex().to_string())
     }
 }

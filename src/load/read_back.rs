@@ -15,7 +15,7 @@ use parquet::arrow::arrow_reader::{
 };
 use twox_hash::XxHash3_64;
 
-use super::keys::{KeyEntry, KeyFilter};
+use super::keys::{KeyEntry, KeyFilter, Reading};
 use super::manifest::DumpFacts;
 use crate::model::counts::{RowFacts, SourceCounts};
 use crate::model::money::{Amount, Currency, Money};
@@ -174,6 +174,7 @@ pub(super) fn keys_again(
                 completed_at: rows.time("completed_at", at)?,
                 is_final: rows.state(at)?.is_final(),
                 dump: rank(rows.text("source_file", at)?).context("a row's dump is not in the manifest")?,
+                reading: Reading::There,
                 offset: rows.offset(at)?,
                 content: 0,
             };

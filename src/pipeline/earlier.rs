@@ -51,6 +51,17 @@ impl Earlier {
                 shown(&self.directory)
             )));
         }
+        let codec = Codec::parse(&self.manifest.compression).context("the manifest is damaged: compression")?;
+        if config.adopt_codec {
+            config.codec = codec;
+        }
+        if config.codec != codec {
+            let (there, asked) = (codec.name(), config.codec.name());
+            return Err(Failure::Usage(anyhow!(
+                "{} is compressed with {there}, not with {asked}; leave --compression out, or use --mode replace",
+                shown(&self.directory)
+            )));
+        }
         if config.keep_duplicates != self.manifest.keep_duplicates {
             let (holds, hint) = match self.manifest.keep_duplicates {
                 true => ("keeps duplicates", "say --keep-duplicates"),
@@ -64,10 +75,8 @@ impl Earlier {
 
     /// The configuration as the dataset was made.
     pub(super) fn adopt(&self, config: &Config) -> Result<Config, Failure> {
-        let damaged = || anyhow!("the manifest of {} is damaged", shown(&self.directory));
-        let codec = Codec::parse(&self.manifest.compression).ok_or_else(damaged)?;
         let keep_duplicates = self.manifest.keep_duplicates;
-        self.adapt(&Config { codec, keep_duplicates, adopt_partitioning: true, ..config.clone() })
+        self.adapt(&Config { keep_duplicates, adopt_partitioning: true, adopt_codec: true, ..config.clone() })
     }
 
     /// Takes out the dumps whose content is in the dataset already; tells how many.

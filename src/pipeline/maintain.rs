@@ -1,8 +1,6 @@
 //! What is done to a dataset without reading dumps: small files are put together, and the quarantine is tried again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -15,6 +13,7 @@ use crate::config::Config;
 use crate::extract::chunks::{Buffers, Chunk, Chunks, Shapes, Sizes};
 use crate::load::commit::{self, Existing, Staging, existing, write_staged};
 use crate::load::compact;
+use crate::load::keys::Reading;
 use crate::load::loader::{Batch, Loaded, Loader, LoaderSettings};
 use crate::load::manifest::{DumpFacts, Manifest};
 use crate::load::parquet_file::Setup;
@@ -70,6 +69,7 @@ fn maintain<T: Send>(
     if existing(&config.out)? != Existing::Dataset {
         return Err(Failure::Usage(anyhow!("{} is no dataset of paynorm", shown(&config.out))));
     }
+    commit::check_ours(&config.out).map_err(Failure::Usage)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(config.threads).build().context("can't start threads")?;
     let staging = Staging::begin(&config.out)?;
     let done = pool.install(|| {
@@ -140,9 +140,10 @@ pub fn compact(config: &Config, signal: &AtomicUsize) -> Result<CompactReport, F
         }
         let path = staging.meta().join(quarantine::FILE_NAME);
         let mut quarantine = QuarantineWriter::create(&path).context("can't create the quarantine")?;
-        quarantine.copy(&earlier.quarantine(), before.quarantined, &BTreeSet::new())?;
-        quarantine.finish().context("can't write the quarantine")?;
-        finish(staging, earlier, Manifest { run_id: run_id.clone(), ..before.clone() }, &loaded)?;
+        quarantine.copy(&earlier.quarantine(), &before.quarantine_digest, &BTreeSet::new())?;
+        let quarantine_digest = quarantine.finish().context("can't write the quarantine")?;
+        let manifest = Manifest { run_id: run_id.clone(), quarantine_digest, ..before.clone() };
+        finish(staging, earlier, manifest, &loaded)?;
         Ok((report(&run_id), true))
     })
 }
@@ -173,7 +174,47 @@ struct Replay<'a> {
     window_bytes: usize,
     ranks: std::sync::Arc<BTreeMap<String, u32>>,
     dumps: Vec<DumpFacts>,
+    versions: Versions,
     report: ReplayReport,
+}
+
+/// Which dump an entry of the quarantine is of, where dumps of one path were read one after the other: the manifest and
+/// the quarantine both have them in that order.
+struct Versions(BTreeMap<String, Vec<Version>>);
+
+/// One of the dumps of a path.
+struct Version {
+    /// Its number in the manifest.
+    dump: usize,
+    /// How many entries of it are still to come.
+    entries: u64,
+    /// When it was read. Rows do not tell which version they are of: those of the newest count as newer than any row,
+    /// as the row of an older version is what a corrected record has to replace.
+    reading: Reading,
+}
+
+impl Versions {
+    fn of(dumps: &[DumpFacts]) -> Self {
+        let mut versions: BTreeMap<String, Vec<Version>> = BTreeMap::new();
+        for (number, dump) in dumps.iter().enumerate() {
+            let of_path = versions.entry(dump.path.clone()).or_default();
+            if let Some(older) = of_path.last_mut() {
+                older.reading = Reading::Older;
+            }
+            let reading = if of_path.is_empty() { Reading::There } else { Reading::Newer };
+            of_path.push(Version { dump: number, entries: dump.quarantined, reading });
+        }
+        Self(versions)
+    }
+
+    /// The version that the next entry of `path` is of.
+    fn next(&mut self, path: &str) -> Result<&Version> {
+        let of_path = self.0.get_mut(path).into_iter().flatten();
+        let version = of_path.into_iter().find(|version| version.entries > 0);
+        let version = version.context("the manifest and the quarantine do not agree")?;
+        version.entries -= 1;
+        Ok(version)
+    }
 }
 
 impl<'a> Replay<'a> {
@@ -204,33 +245,35 @@ impl<'a> Replay<'a> {
             window_bytes: 0,
             ranks,
             dumps: earlier.manifest.dumps.clone(),
+            versions: Versions::of(&earlier.manifest.dumps),
             report: ReplayReport { run_id, tried: 0, passed: 0, rows: 0, dropped: 0, replaced: 0, quarantined: 0 },
         })
     }
 
     fn try_all(&mut self, path: &Path, signal: &AtomicUsize) -> Result<(), Failure> {
-        let context = || format!("can't read {}", shown(path));
-        for line in BufReader::new(File::open(path).with_context(context)?).split(b'\n') {
+        let digest = &self.earlier.manifest.quarantine_digest;
+        quarantine::read_lines(path, digest, |line| -> Result<(), Failure> {
             check_signal(signal)?;
-            let line = line.with_context(context)?;
-            let entry = Entry::parse(&line).ok_or_else(|| anyhow!("{} is damaged", shown(path)))?;
+            let entry = Entry::parse(line).ok_or_else(|| anyhow!("{} is damaged", shown(path)))?;
             self.report.tried += 1;
+            let &Version { dump, reading, .. } = self.versions.next(&entry.source_file)?;
             let rows = match entry.text() {
-                Some(text) => self.try_one(&entry, &text)?,
+                Some(text) => self.try_one(&entry, &text, reading)?,
                 None => 0,
             };
             if rows == 0 {
                 self.report.quarantined += 1;
-                self.quarantine.keep(&line).context("can't write the quarantine")?;
+                self.quarantine.keep(line).context("can't write the quarantine")?;
             } else {
                 self.report.passed += 1;
                 self.report.rows += rows;
-                self.account(&entry.source_file, rows)?;
+                self.account(dump, rows);
             }
             if self.window_bytes >= WINDOW_BYTES {
                 self.write()?;
             }
-        }
+            Ok(())
+        })?;
         self.write()?;
         Ok(())
     }
@@ -241,7 +284,7 @@ impl<'a> Replay<'a> {
     }
 
     /// The rows that an entry gives; none if anything in it is still bad.
-    fn try_one(&mut self, entry: &Entry, text: &[u8]) -> Result<u64> {
+    fn try_one(&mut self, entry: &Entry, text: &[u8], reading: Reading) -> Result<u64> {
         let keys = sources::envelope_keys();
         let shapes = Shapes { envelope_keys: &keys, told: &told };
         let buffers = Buffers::default();
@@ -254,7 +297,7 @@ impl<'a> Replay<'a> {
         let mut batches = Vec::new();
         while let Some(chunk) = chunks.next_chunk()? {
             let chunk = Chunk { base: chunk.base + entry.source_offset, ..chunk };
-            let origin = Origin { dump: 0, rank, source_file: &entry.source_file };
+            let origin = Origin { dump: 0, rank, reading, source_file: &entry.source_file };
             let normalized = normalize(&chunk, origin, &self.rules, &mut self.scratch);
             if !normalized.rejects.is_empty() || normalized.empty > 0 {
                 return Ok(0);
@@ -267,18 +310,16 @@ impl<'a> Replay<'a> {
         Ok(rows)
     }
 
-    /// Notes that an entry of the dump at `path` is in quarantine no longer.
-    fn account(&mut self, path: &str, rows: u64) -> Result<()> {
-        let dump = self.dumps.iter_mut().rev().find(|dump| dump.path == path && dump.quarantined > 0);
-        let dump = dump.context("the manifest and the quarantine do not agree")?;
+    /// Notes that an entry of the dump with that number is in quarantine no longer.
+    fn account(&mut self, dump: usize, rows: u64) {
+        let dump = &mut self.dumps[dump];
         dump.quarantined -= 1;
         dump.rows += rows;
         dump.records += rows - 1;
-        Ok(())
     }
 
     fn finish(mut self, signal: &AtomicUsize) -> Result<(ReplayReport, bool), Failure> {
-        self.quarantine.finish().context("can't write the quarantine")?;
+        let quarantine_digest = self.quarantine.finish().context("can't write the quarantine")?;
         if self.report.passed == 0 {
             return Ok((self.report, false));
         }
@@ -289,7 +330,7 @@ impl<'a> Replay<'a> {
         check_signal(signal)?;
         let loaded = loaded?;
         (self.report.dropped, self.report.replaced) = (loaded.dropped.rows(), loaded.replaced.rows());
-        let mut manifest = Manifest { run_id: run_id.clone(), dumps: self.dumps, ..before.clone() };
+        let mut manifest = Manifest { run_id: run_id.clone(), quarantine_digest, dumps: self.dumps, ..before.clone() };
         for dropped in [&loaded.dropped, &loaded.replaced] {
             dropped.take_from(&mut manifest.dumps)?;
         }

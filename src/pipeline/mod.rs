@@ -24,6 +24,7 @@ use crate::config::{Config, Mode};
 use crate::extract::chunks::{Buffers, Chunk, Item, Shapes};
 use crate::extract::discover::{Discovered, Dump, STANDARD_INPUT, discover};
 use crate::load::commit::{self, Existing, Staging, existing, write_staged};
+use crate::load::keys::Reading;
 use crate::load::loader::{self, Batch, Loaded, Loader, LoaderSettings};
 use crate::load::manifest::{self, DumpFacts, FileFacts, Manifest};
 use crate::load::quarantine::{self, QuarantineWriter, Rejected};
@@ -105,6 +106,7 @@ fn check_output(config: &Config) -> Result<Existing, Failure> {
     match (config.mode, there) {
         (_, Existing::Nothing | Existing::Empty) | (Mode::Replace | Mode::Merge, Existing::Dataset) => {}
         (Mode::Create, Existing::Dataset) => {
+            Staging::clear_left(&config.out);
             let hint = "add to it with --mode merge, or replace it with --mode replace";
             return Err(Failure::Usage(anyhow!("{out} holds a dataset already; {hint}")));
         }
@@ -114,6 +116,9 @@ fn check_output(config: &Config) -> Result<Existing, Failure> {
     }
     let inputs: Vec<PathBuf> = config.inputs.iter().filter(|input| !is_standard_input(input)).cloned().collect();
     commit::check_apart(&config.out, &inputs).map_err(Failure::Usage)?;
+    if there == Existing::Dataset {
+        commit::check_ours(&config.out).map_err(Failure::Usage)?;
+    }
     Ok(there)
 }
 
@@ -308,7 +313,7 @@ impl<'a> Attempt<'a> {
         if let Some(Merge { earlier, .. }) = merge {
             quarantined_before = quarantine.copy(
                 &earlier.quarantine(),
-                earlier.manifest.quarantined,
+                &earlier.manifest.quarantine_digest,
                 &earlier.refused_again(&found.dumps),
             )?;
             let all = earlier.ranks(&found.dumps);
@@ -382,7 +387,8 @@ impl<'a> Attempt<'a> {
         wave.into_par_iter()
             .map(|event| match event {
                 Event::Chunk(dump, chunk) => {
-                    let origin = Origin { dump, rank: self.ranks[dump], source_file: &self.found.dumps[dump].name };
+                    let (rank, source_file) = (self.ranks[dump], &*self.found.dumps[dump].name);
+                    let origin = Origin { dump, rank, reading: Reading::Newer, source_file };
                     let mut scratch = workspace.scratch();
                     let normalized = Box::new(normalize(&chunk, origin, &self.rules, &mut scratch));
                     let facts = ChunkFacts::of(&chunk);
@@ -492,7 +498,7 @@ impl<'a> Attempt<'a> {
         let rows = files.iter().map(|file| file.rows).sum::<u64>() + kept_rows;
         let context = "the numbers of this run do not add up, so nothing is published";
         self.totals.check(rows.saturating_sub(earlier_rows)).context(context)?;
-        self.quarantine.finish().context("can't write the quarantine")?;
+        let quarantine_digest = self.quarantine.finish().context("can't write the quarantine")?;
         let run_files = files.clone();
         files.extend(written.kept.iter().cloned());
         files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -507,6 +513,7 @@ impl<'a> Attempt<'a> {
             keep_duplicates: self.config.keep_duplicates,
             rows,
             quarantined: self.totals.quarantined,
+            quarantine_digest,
             duplicates: self.totals.identical + self.totals.differing,
             dumps: run_dumps.clone(),
             files,
@@ -573,7 +580,7 @@ fn run_facts(run_id: &str) -> ([(&'static str, String); 3], String) {
         ("paynorm.schema_version", columns::VERSION.to_string()),
         ("paynorm.run_id", run_id.to_owned()),
     ];
-    (facts, format!("part-{}", &run_id[..16]))
+    (facts, run_id[..16].to_owned())
 }
 
 /// The files that were written, as the manifest tells of them.

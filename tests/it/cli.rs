@@ -471,6 +471,10 @@ fn a_killed_run_changes_nothing_visible_and_the_next_one_cleans_up() {
     assert_eq!(place.names(), [".lake.paynorm", "in", "lake"]);
     place.normalize(&["--mode", "replace"]).exits(0);
     assert_eq!((place.rows().len(), place.names()), (2, vec!["in".to_owned(), "lake".to_owned()]));
+    // Killed once its dataset was visible; the next one is refused, and cleans up nevertheless.
+    place.write(".lake.paynorm/snapshot/left", b"left");
+    place.normalize(&[]).exits(2);
+    assert_eq!(place.names(), ["in", "lake"]);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int16Type, Int64Typ
 use chrono::{DateTime, NaiveDate, TimeDelta};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use paynorm::extract::chunks::{Buffers, ByteCounts, Chunk, Chunks, Shapes, Sizes};
+use paynorm::load::keys::Reading;
 use paynorm::load::partition::Partitioning;
 use paynorm::load::quarantine::{Raw, Rejected};
 use paynorm::model::columns;
@@ -317,8 +318,12 @@ pub(crate) fn outcome(dump: &[u8]) -> Outcome {
     let rules = Rules { settings, partitioning: Partitioning::default() };
     let mut outcome = Outcome::default();
     for chunk in &chunks {
-        let normalized =
-            normalize(chunk, Origin { dump: 0, rank: 0, source_file: "dump" }, &rules, &mut Scratch::default());
+        let normalized = normalize(
+            chunk,
+            Origin { dump: 0, rank: 0, reading: Reading::Newer, source_file: "dump" },
+            &rules,
+            &mut Scratch::default(),
+        );
         let batch = normalized.batch;
         let columns: Vec<ArrayRef> = batch
             .columns

@@ -370,6 +370,8 @@ fn a_damaged_quarantine_is_found() {
         |place| write(place, &text(place).replace("a.ndjson", "b.ndjson")),
         &[&[at, "0 lines are of a.ndjson"], &[at, "b.ndjson, of which the manifest quarantines none"]],
     );
+    let raw = |place: &Place| text(place).replace("\"raw\":\"{", "\"raw\":\"[");
+    damaged(|place| write(place, &raw(place)), &[&[at, "is not the file that was written"]]);
 }
 
 proptest! {

@@ -64,6 +64,38 @@ fn a_replayed_record_is_one_key_among_others() {
 }
 
 #[test]
+fn of_a_dump_that_was_read_twice_the_later_content_stays() {
+    let zone = ["--mode", "merge", "--timezone", "spacivox=Europe/Zurich"];
+    let amounts = |place: &Place| -> Vec<(String, String)> {
+        let rows = place.rows();
+        rows.iter().map(|row| (row.text("transaction_id").to_owned(), row.text("gross_amount").to_owned())).collect()
+    };
+    let corrected = local("a", SKIPPED).replace("1.00", "9.00");
+    let (good, other) = (local("a", "2024-03-30T02:30:00"), local("b", "2024-03-30T02:30:00"));
+    // The correction could not be read at first, and stands before the place of what it corrects.
+    let place = Place::with(&[("d.json", format!("[{other},{good}]").as_bytes())]);
+    place.normalize(&zone).exits(0);
+    place.write("in/d.json", format!("[{corrected}]").as_bytes());
+    place.normalize(&zone).exits(3);
+    place.run(&["replay", "lake"]).exits(0);
+    assert!(amounts(&place).contains(&("a".to_owned(), "9.0000".to_owned())), "{:?}", amounts(&place));
+    let counts: Vec<_> =
+        place.manifest()["dumps"].as_array().unwrap().iter().map(|dump| dump["rows"].clone()).collect();
+    assert_eq!(counts, [2, 1]);
+    // What could not be read was corrected since, and stands behind.
+    let place = Place::with(&[("d.json", format!("[{other},{corrected}]").as_bytes())]);
+    place.normalize(&zone).exits(3);
+    place.write("in/d.json", format!("[{good}]").as_bytes());
+    place.normalize(&zone).exits(0);
+    place.run(&["replay", "lake"]).exits(0);
+    assert!(amounts(&place).contains(&("a".to_owned(), "1.0000".to_owned())), "{:?}", amounts(&place));
+    let counts: Vec<_> =
+        place.manifest()["dumps"].as_array().unwrap().iter().map(|dump| dump["rows"].clone()).collect();
+    assert_eq!(counts, [2, 1]);
+    place.run(&["verify", "lake"]).exits(0);
+}
+
+#[test]
 fn compact_changes_no_row() {
     let place = Place::new();
     for day in 1..=5 {

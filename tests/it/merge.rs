@@ -250,6 +250,50 @@ fn a_changed_record_at_its_old_place_wins() {
 }
 
 #[test]
+fn a_changed_record_that_moved_forward_in_its_dump_wins() {
+    let place = Place::with(&[("a", format!("{}\n{}", good("1"), good("2")).as_bytes())]);
+    place.merge(&[]).exits(0);
+    place.write("in/a", good("2").replace("\"amount\":2", "\"amount\":7").as_bytes());
+    place.merge(&[]).exits(0);
+    assert_eq!(shown(&place), ["1 2015-01 2.0000", "2 2015-01 7.0000"]);
+}
+
+#[test]
+fn a_merge_compresses_as_the_dataset_does() {
+    let place = Place::with(&[("a", good("1").as_bytes())]);
+    place.normalize(&["--compression", "snappy"]).exits(0);
+    place.write("in/b", good("2").as_bytes());
+    let run = place.merge(&["--compression", "zstd"]).exits(2);
+    assert!(run.stderr.contains("compressed with snappy, not with zstd"), "{}", run.stderr);
+    place.merge(&[]).exits(0);
+    assert_eq!((place.manifest()["compression"].as_str(), place.rows().len()), (Some("snappy"), 2));
+    place.run(&["verify", "lake"]).exits(0);
+}
+
+#[test]
+fn what_is_not_ours_in_a_dataset_is_never_removed() {
+    for foreign in ["notes.txt", "feed=atpay/notes.txt", "_paynorm2", "feed=atpay/month=2015-01/other.parquet", "x=1/a"]
+    {
+        let place = Place::with(&[("a", good("1").as_bytes())]);
+        place.merge(&[]).exits(0);
+        place.write(&format!("lake/{foreign}"), b"mine");
+        place.write("in/b", good("2").as_bytes());
+        let before = state(&place.lake());
+        let named = foreign.strip_suffix("/a").unwrap_or(foreign);
+        for arguments in [
+            &["normalize", "in", "--out", "lake", "--mode", "merge"][..],
+            &["normalize", "in", "--out", "lake", "--mode", "replace"],
+            &["replay", "lake"],
+            &["compact", "lake"],
+        ] {
+            let run = place.run(arguments).exits(2);
+            assert!(run.stderr.contains(named) && run.stderr.contains("move it"), "{}", run.stderr);
+        }
+        assert_eq!((state(&place.lake()), place.names()), (before, vec!["in".to_owned(), "lake".to_owned()]));
+    }
+}
+
+#[test]
 fn a_copy_of_a_dump_read_later_gives_the_rows_of_one_run_but_for_lineage() {
     let (whole, split) = (Place::new(), Place::new());
     for name in ["in/a", "in/b"] {
@@ -410,6 +454,7 @@ fn a_damaged_dataset_is_refused_and_left_as_it_is() {
         *content = String::from_utf8(content.clone()).unwrap().replace("\"version\": 1", "\"version\": 9").into();
     });
     refused("_paynorm/quarantine.jsonl", Vec::clear);
+    refused("_paynorm/quarantine.jsonl", |content| content[20] ^= 1);
 }
 
 #[test]
