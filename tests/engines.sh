@@ -32,3 +32,5 @@ check samples samples/*/
 target/release/examples/generate "$work/mixed" --records 40000 --shape mixed --months 6 --order random \
     --bad 20 --duplicates 30 --unknown-words 10
 check generated "$work/mixed"
+echo "-- splits"
+"$python" tests/reference/splits.py "$paynorm" "$work/mixed"

@@ -531,7 +531,9 @@ fn check_quarantine(dataset: &Path, manifest: &Manifest, faults: &mut Vec<Fault>
             if wrong.is_empty() && !same {
                 wrong.push("is not the file that was written".to_owned());
             }
-            wrong.into_iter().for_each(|what| fault(what, RESTORE));
+            for what in wrong {
+                fault(what, RESTORE);
+            }
         }
     }
 }

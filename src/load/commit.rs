@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use anyhow::{Context, Result, anyhow, bail};
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::{AtFlags, CWD, RenameFlags, StatxAttributes, StatxFlags, renameat_with, statx};
+use rustix::io::Errno;
 
 use super::partition::is_partition;
 use crate::model::paths::shown;
@@ -125,7 +126,9 @@ impl Staging {
         fs::create_dir_all(parent).with_context(|| format!("can't create {}", shown(parent)))?;
         let lock = lock_directory(&directory)?;
         let staging = Self { out: out.to_owned(), directory, _lock: lock };
-        if let Err(error) = staging.clear().and_then(|()| staging.create_snapshot()) {
+        if let Err(error) =
+            staging.clear().and_then(|()| staging.create_snapshot()).and_then(|()| staging.can_publish())
+        {
             // Why it can't begin is what counts, not what can't be removed then.
             let _ = staging.discard();
             return Err(error.into());
@@ -186,6 +189,29 @@ impl Staging {
             .with_context(|| format!("can't create {}", shown(&self.meta())))
     }
 
+    /// Makes sure before the work that the snapshot can be made visible after it.
+    fn can_publish(&self) -> Result<()> {
+        let out = shown(&self.out);
+        if self.out.symlink_metadata().is_err() {
+            return Ok(());
+        }
+        let facts = statx(CWD, &self.out, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty());
+        if facts.is_ok_and(|facts| facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)) {
+            bail!("{out} is a mount point, and no snapshot can take its place; choose a directory in it");
+        }
+        let (one, other) = (self.directory.join("one"), self.directory.join("other"));
+        for directory in [&one, &other] {
+            fs::create_dir(directory).with_context(|| format!("can't create {}", shown(directory)))?;
+        }
+        rename(&one, &other, RenameFlags::EXCHANGE).with_context(|| {
+            format!(
+                "the file system of {out} can't exchange two directories in one step; choose one that can, such as ext4"
+            )
+        })?;
+        remove_tree(&one)?;
+        remove_tree(&other)
+    }
+
     fn clear(&self) -> Result<()> {
         let context = || format!("can't clear {}", shown(&self.directory));
         for entry in fs::read_dir(&self.directory).with_context(context)? {
@@ -221,14 +247,12 @@ impl Staging {
             }
             Err(_) => RenameFlags::NOREPLACE,
         };
-        renameat_with(CWD, &snapshot, CWD, &self.out, flags).with_context(|| {
-            let hint = "the output must be a plain directory on a file system that can exchange directories";
-            format!("can't make the new snapshot visible as {}: {hint}", shown(&self.out))
-        })?;
+        rename(&snapshot, &self.out, flags)
+            .with_context(|| format!("can't make the new snapshot visible as {}", shown(&self.out)))?;
         let parent = self.directory.parent().unwrap_or(Path::new("/"));
         sync(&self.directory).and_then(|()| sync(parent)).or_else(|error| {
             // A power cut might undo it, so it must not be seen.
-            renameat_with(CWD, &self.out, CWD, &snapshot, flags)
+            rename(&self.out, &snapshot, flags)
                 .with_context(|| format!("can't take back the new snapshot at {}", shown(&self.out)))?;
             Err(error)
         })
@@ -281,6 +305,16 @@ fn lock_directory(directory: &Path) -> Result<File, Refused> {
         }
     }
     Err(Refused::Locked)
+}
+
+/// Renames a directory, or exchanges two.
+fn rename(from: &Path, to: &Path, flags: RenameFlags) -> io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, flags) {
+        // Some file systems know no flags. Nothing is there, and the lock is ours.
+        #[allow(clippy::disallowed_methods, reason = "this is the module that may")]
+        Err(Errno::INVAL) if flags == RenameFlags::NOREPLACE => fs::rename(from, to),
+        other => Ok(other?),
+    }
 }
 
 /// Renames a file within staging.
