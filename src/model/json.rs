@@ -157,7 +157,7 @@ impl Reader {
         self.take_members(text, &mut Each(take))
     }
 
-    /// As [`Self::members`], for one that knows which keys tend to come.
+    /// As [`Self::members`], for one that knows which keys tend to come, and may want the members of an inner object too.
     ///
     /// # Errors
     /// The first fault in the text, or what `taker` returns.
@@ -176,9 +176,19 @@ impl Reader {
 /// Takes the members of an object.
 pub trait TakeMembers<'a> {
     /// The length of a `"key":` that `rest` begins with, if it is a well-known one without escapes; else 0.
-    fn known(&mut self, rest: &[u8]) -> usize;
+    fn known(&mut self, _rest: &[u8]) -> usize {
+        0
+    }
 
-    /// Takes the next member.
+    /// Sees the key that comes next, which is not a well-known one.
+    fn key(&mut self, _raw: &'a str, _escaped: bool) {}
+
+    /// Who takes the members of the value that comes next, should it be an object; else nobody does.
+    fn inner(&mut self) -> Option<&mut dyn TakeMembers<'a>> {
+        None
+    }
+
+    /// Takes the member whose key and value were read.
     ///
     /// # Errors
     /// Why it can't be.
@@ -189,10 +199,6 @@ pub trait TakeMembers<'a> {
 struct Each<F>(F);
 
 impl<'a, F: FnMut(Member<'a>) -> Result<(), Broken>> TakeMembers<'a> for Each<F> {
-    fn known(&mut self, _: &[u8]) -> usize {
-        0
-    }
-
     fn take(&mut self, member: Member<'a>) -> Result<(), Broken> {
         self.0(member)
     }
@@ -323,10 +329,18 @@ impl<'a> Cursor<'a, '_> {
         Ok(Type::Object)
     }
 
+    /// The object at the cursor, whose members `taker` takes.
+    fn taken_object(&mut self, depth: usize, taker: &mut dyn TakeMembers<'a>) -> Result<Value<'a>, Broken> {
+        self.enter(depth)?;
+        let start = self.at;
+        self.each_member(depth, taker, |_, _| {})?;
+        Ok(Value { raw: &self.text[start..self.at], kind: Type::Object })
+    }
+
     fn each_member(
         &mut self,
         depth: usize,
-        taker: &mut impl TakeMembers<'a>,
+        taker: &mut (impl TakeMembers<'a> + ?Sized),
         note: impl Fn(&mut Self, &Member<'a>),
     ) -> Result<(), Broken> {
         self.at += 1;
@@ -339,14 +353,21 @@ impl<'a> Cursor<'a, '_> {
             self.skip_space();
             let at = self.at;
             let (raw_key, escaped_key) = match taker.known(&self.bytes[at..]) {
-                0 => self.key()?,
+                0 => {
+                    let (raw_key, escaped_key) = self.key()?;
+                    taker.key(raw_key, escaped_key);
+                    (raw_key, escaped_key)
+                }
                 length => {
                     self.at += length;
                     (&self.text[at + 1..at + length - 2], false)
                 }
             };
             self.skip_space();
-            let value = self.value(depth)?;
+            let value = match taker.inner() {
+                Some(inner) if self.peek() == Some(b'{') => self.taken_object(depth + 1, inner)?,
+                _ => self.value(depth)?,
+            };
             let member = Member { raw_key, escaped_key, at, value };
             note(self, &member);
             taker.take(member)?;
@@ -479,7 +500,9 @@ fn plain_length(bytes: &[u8]) -> usize {
     length + blocks.remainder().iter().position(is_special).unwrap_or(blocks.remainder().len())
 }
 
-fn key_characters(raw: &str, escaped: bool) -> Cow<'_, str> {
+/// The characters of a key after unescaping.
+#[must_use]
+pub fn key_characters(raw: &str, escaped: bool) -> Cow<'_, str> {
     if escaped { Cow::Owned(unescape(raw)) } else { Cow::Borrowed(raw) }
 }
 

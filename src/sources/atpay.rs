@@ -86,7 +86,7 @@ impl Source for Atpay {
             source_state: word.filter(|word| !word.is_empty()),
             description: record.text(OFFER)?,
             payer_email: record.text(EMAIL)?,
-            extra: record.extra(&[]),
+            extra: record.extra(),
             ..Transaction::new(
                 self.name(),
                 id,

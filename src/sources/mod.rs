@@ -99,16 +99,22 @@ pub struct Notes {
 
 /// Declares the numbers and the table of the members that a source documents.
 macro_rules! documented {
-    ($($number:ident = $name:literal $(in $extra:ident)?,)+) => {
+    ($($number:ident = $name:literal $(in $extra:ident)? $(of $inner:tt)?,)+) => {
         #[allow(clippy::upper_case_acronyms, non_camel_case_types, dead_code)]
         enum Number { $($number),+ }
         $(const $number: usize = Number::$number as usize;)+
         const DOCUMENTED: &[crate::sources::record::Documented] = &[
-            $(crate::sources::record::Documented { name: $name, extra: documented!(@extra $($extra)?) }),+
+            $(crate::sources::record::Documented {
+                name: $name,
+                extra: documented!(@extra $($extra)?),
+                inner: documented!(@inner $($inner)?),
+            }),+
         ];
     };
     (@extra) => { false };
     (@extra extra) => { true };
+    (@inner) => { &[] };
+    (@inner $inner:tt) => { &$inner };
 }
 use documented;
 

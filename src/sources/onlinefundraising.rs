@@ -100,7 +100,7 @@ impl Source for Onlinefundraising {
             provider_account_id: record.id(ACCOUNT)?,
             provider_payment_method_id: record.id(SUBSCRIPTION)?,
             accounting_code: record.text(ACCOUNTING)?,
-            extra: record.extra(&[]),
+            extra: record.extra(),
             ..Transaction::new(
                 self.name(),
                 id,

@@ -4,7 +4,7 @@
 //! nullable. What surprises is the fee: some providers' fees come with the other sign, so a fee that only fits when
 //! added is negated. What `gross`, `net`, `fee` and `shopper` hold beyond the documented goes to `extra` under their name.
 
-use super::record::{Documented, Object, Record};
+use super::record::{Documented, Record};
 use super::{Mapped, Notes, Origin, Settings, Source, documented};
 use crate::model::money::{Money, Unit};
 use crate::model::reject::Reject;
@@ -18,24 +18,21 @@ documented! {
     ID = "id",
     BOOKING_DATE = "bookingDate",
     VALUE_DATE = "valueDate",
-    GROSS = "gross",
-    NET = "net",
-    FEE = "fee",
+    GROSS = "gross" of ["currency", "value"],
+    NET = "net" of ["currency", "value"],
+    FEE = "fee" of ["currency", "value"],
     BALANCE_RELEVANT = "isBalanceRelevant",
     CLASSIFICATION = "paymentClassification",
     PROVIDER_TRANSACTION = "transactionId",
     ORDER_NUMBER = "orderNumber",
     RECEIPT_NUMBER = "receiptNumber",
     BOOKING_TEXT = "bookingText",
-    SHOPPER = "shopper",
+    SHOPPER = "shopper" of ["name", "email", "username", "identifier"],
     CREATED = "createdAt",
     MODIFIED = "lastModifiedAt",
     REPORT = "reportId",
     FIELDS = "fields" in extra,
 }
-
-const MONEY: &[&str] = &["currency", "value"];
-const SHOPPER_NAMES: &[&str] = &["name", "email", "username", "identifier"];
 
 /// An amount that the record lacks is computed from the other two. A currency counts where its amount is there; without one
 /// it is that of the amounts that this one is computed from, or the configured one. Of a fee the other two may turn the
@@ -132,8 +129,7 @@ impl Source for Paydata {
         let booked = record.time(BOOKING_DATE, settings.zone)?;
         let time = booked.or(created).ok_or_else(|| record.no_time(BOOKING_DATE))?;
         let mut notes = Notes::default();
-        let mut nested = Vec::new();
-        let mut money = |number| money(record, number, settings, &mut notes, &mut nested);
+        let mut money = |number| money(record, number, settings, &mut notes);
         let (gross, net, fee) = (money(GROSS)?, money(NET)?, money(FEE)?);
         let fee = match (gross, net, fee) {
             (Some(gross), Some(net), Some(fee)) if fee_is_added(gross, net, fee) => {
@@ -168,34 +164,26 @@ impl Source for Paydata {
                 State::Succeeded,
             )
         };
-        if let Some(shopper) = record.object(SHOPPER, SHOPPER_NAMES)? {
+        if let Some(shopper) = record.object(SHOPPER)? {
             row.payer_name = shopper.text(0)?;
             row.payer_email = shopper.text(1)?;
             row.payer_username = shopper.text(2)?;
             row.payer_id = shopper.id(3)?;
-            nested.push(shopper);
         }
-        row.extra = record.extra(&nested);
+        row.extra = record.extra();
         Ok(Mapped { row, notes })
     }
 }
 
 /// An amount object; an absent or null `value` is no amount, whatever its currency.
-fn money<'a>(
-    record: &Record<'a>,
-    number: usize,
-    settings: Settings,
-    notes: &mut Notes,
-    nested: &mut Vec<Object<'a>>,
-) -> Result<Option<Money>, Reject> {
-    let Some(object) = record.object(number, MONEY)? else { return Ok(None) };
+fn money(record: &Record<'_>, number: usize, settings: Settings, notes: &mut Notes) -> Result<Option<Money>, Reject> {
+    let Some(object) = record.object(number)? else { return Ok(None) };
     let (amount, repaired) = object.amount(1, Unit::Major)?;
     let money = match amount {
         Some(amount) => Some(Money { amount, currency: object.currency(0)?.or(settings.currency) }),
         None => None,
     };
     notes.noise_repaired |= repaired;
-    nested.push(object);
     Ok(money)
 }
 

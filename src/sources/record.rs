@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::Source;
-use crate::model::json::{Broken, Member, Reader, TakeMembers, Type, Value};
+use crate::model::json::{Broken, Member, Reader, TakeMembers, Type, Value, key_characters};
 use crate::model::money::{Amount, Currency, NotAnAmount, Unit, Written};
 use crate::model::reject::{Reason, Reject};
 use crate::model::time::{Date, WrittenTime, Zone};
@@ -20,6 +20,8 @@ pub struct Documented {
     pub name: &'static str,
     /// Whether its text goes to `extra` (too), because no column takes it.
     pub extra: bool,
+    /// The members of the object that it is which columns take, at most four; the others go to `extra`.
+    pub inner: &'static [&'static str],
 }
 
 /// A number for "not documented".
@@ -29,14 +31,72 @@ const MOST_LEARNED: usize = 64;
 const LOOK_AHEAD: usize = 4;
 /// With more unknown members than this, their keys are compared through a tree.
 const FEW_OTHERS: usize = 16;
+/// How many members of an inner object columns may take.
+const MOST_INNER: usize = 4;
 
-/// A key as it was seen: records of one dump look alike, so the next one likely has it in the same place.
+/// A key as it was seen: objects of one dump look alike, so the next one likely has it in the same place.
 #[derive(Debug)]
 struct Learned {
     /// Quotes, key and colon.
     text: Box<[u8]>,
     /// Its documented number, or [`OTHER`].
     number: u8,
+}
+
+/// The keys of an object as they tend to come.
+#[derive(Debug, Default)]
+struct Expected {
+    learned: Vec<Learned>,
+    /// Which learned key is expected next, and the number of the one that was met.
+    next: usize,
+    met: u8,
+}
+
+impl Expected {
+    /// The length of the key that `rest` begins with, if it is one of those expected next; else 0.
+    fn meet(&mut self, rest: &[u8]) -> usize {
+        let learned = self.learned.get(self.next..).unwrap_or_default().iter().take(LOOK_AHEAD).enumerate();
+        for (ahead, learned) in learned {
+            if rest.starts_with(&learned.text) {
+                self.next += ahead + 1;
+                self.met = learned.number;
+                return learned.text.len();
+            }
+        }
+        0
+    }
+
+    /// Meets a key that was not expected, and learns it for the next object.
+    fn learn(&mut self, raw: &str, escaped: bool, names: impl Iterator<Item = &'static str>) {
+        let key = key_characters(raw, escaped);
+        let found = names.into_iter().position(|name| name == key);
+        self.met = found.and_then(|number| u8::try_from(number).ok()).unwrap_or(OTHER);
+        if !escaped && self.learned.len() < MOST_LEARNED {
+            let text = format!("\"{raw}\":").into_bytes().into();
+            self.learned.insert(self.next, Learned { text, number: self.met });
+            self.next += 1;
+        }
+    }
+}
+
+/// The keys of one object that no number stands for.
+#[derive(Debug, Default)]
+struct OtherKeys<'a>(BTreeSet<Cow<'a, str>>);
+
+impl<'a> OtherKeys<'a> {
+    /// Whether the key of `member` is among those of `before`, which are the members it was asked about since it was clear.
+    fn has<'m>(&mut self, member: &Member<'a>, before: impl Iterator<Item = &'m Member<'a>> + Clone) -> bool
+    where
+        'a: 'm,
+    {
+        if self.0.is_empty() {
+            if before.clone().nth(FEW_OTHERS).is_none() {
+                return before.into_iter().any(|other| other.key() == member.key());
+            }
+            self.0 = before.map(Member::key).collect();
+        }
+        !self.0.insert(member.key())
+    }
 }
 
 /// A member for `extra`.
@@ -56,12 +116,10 @@ pub struct Record<'a> {
     slots: Vec<Option<Member<'a>>>,
     present: u64,
     others: Vec<Other<'a>>,
-    /// Keys of unknown members when there are many.
-    many: BTreeSet<Cow<'a, str>>,
-    learned: Vec<Learned>,
-    /// Which learned key is expected next, and the number of the one that was met.
-    next: usize,
-    met: Option<u8>,
+    other_keys: OtherKeys<'a>,
+    /// What columns take of documented members that are objects; empty where the source has none.
+    inners: Vec<Option<Inner<'a>>>,
+    expected: Expected,
 }
 
 impl<'a> Record<'a> {
@@ -77,10 +135,12 @@ impl<'a> Record<'a> {
             slots: vec![None; documented.len()],
             present: 0,
             others: Vec::new(),
-            many: BTreeSet::new(),
-            learned: Vec::new(),
-            next: 0,
-            met: None,
+            other_keys: OtherKeys::default(),
+            inners: match documented.iter().all(|documented| documented.inner.is_empty()) {
+                true => Vec::new(),
+                false => documented.iter().map(Inner::of).collect(),
+            },
+            expected: Expected::default(),
         }
     }
 
@@ -91,22 +151,9 @@ impl<'a> Record<'a> {
     pub fn read(&mut self, reader: &mut Reader, text: &'a str) -> Result<(), Broken> {
         self.present = 0;
         self.others.clear();
-        self.many.clear();
-        self.next = 0;
+        self.other_keys.0.clear();
+        self.expected.next = 0;
         reader.take_members(text, self)
-    }
-
-    /// The documented number of a key that was not expected; it is learned for the next record.
-    fn number_of(&mut self, member: &Member<'a>) -> u8 {
-        let key = member.key();
-        let found = self.documented.iter().position(|documented| documented.name == key);
-        let number = found.and_then(|number| u8::try_from(number).ok()).unwrap_or(OTHER);
-        if !member.escaped_key && self.learned.len() < MOST_LEARNED {
-            let text = format!("\"{}\":", member.raw_key).into_bytes().into();
-            self.learned.insert(self.next, Learned { text, number });
-            self.next += 1;
-        }
-        number
     }
 
     /// Whether the source tells the record by its members, be they null.
@@ -118,16 +165,6 @@ impl<'a> Record<'a> {
     /// The members that the source does not document.
     pub fn unknown(&self) -> impl Iterator<Item = &Member<'a>> {
         self.others.iter().filter(|other| !other.documented).map(|other| &other.member)
-    }
-
-    fn has_unknown(&mut self, member: &Member<'a>) -> bool {
-        if self.others.len() < FEW_OTHERS {
-            return self.unknown().any(|other| other.key() == member.key());
-        }
-        if self.many.is_empty() {
-            self.many = self.unknown().map(Member::key).collect();
-        }
-        !self.many.insert(member.key())
     }
 
     fn member(&self, number: usize) -> Option<Member<'a>> {
@@ -200,13 +237,14 @@ impl<'a> Record<'a> {
         })
     }
 
-    /// The members of an object that the source documents.
-    pub fn object(&self, number: usize, names: &'static [&'static str]) -> Result<Option<Object<'a>>, Reject> {
-        let (Some(member), Some(field)) = (self.member(number), self.get(number)) else { return Ok(None) };
+    /// The members of an object that columns take apart.
+    pub fn object(&self, number: usize) -> Result<Option<Object<'_, 'a>>, Reject> {
+        let Some(field) = self.get(number) else { return Ok(None) };
         if field.value.kind != Type::Object {
             return Err(field.wrong_type("an object"));
         }
-        Ok(Some(Object::read(field.name, member, names)))
+        let inner = self.inners[number].as_ref().expect("it is documented as an object");
+        Ok(Some(Object { name: field.name, inner }))
     }
 
     /// Checks that a member which only `extra` takes is of the type that the source documents.
@@ -229,13 +267,18 @@ impl<'a> Record<'a> {
         bad_time(self.documented[number].name.into())
     }
 
-    /// Everything that no column takes, as one JSON object; `nested` are the rests of objects that columns take.
+    /// Everything that no column takes, as one JSON object.
     #[must_use]
-    pub fn extra(&self, nested: &[Object<'a>]) -> Option<Cow<'a, str>> {
-        let rests = nested.iter().filter(|object| !object.rest.is_empty());
-        let mut pieces: Vec<(usize, &str, Cow<'_, str>)> = rests
-            .map(|object| (object.member.at, object.member.raw_key, join(object.rest.iter().map(pair)).into()))
-            .collect();
+    pub fn extra(&self) -> Option<Cow<'a, str>> {
+        let mut pieces: Vec<(usize, &str, Cow<'_, str>)> = Vec::new();
+        for (number, inner) in self.inners.iter().enumerate() {
+            if let (Some(inner), Some(member)) = (inner, self.member(number))
+                && member.value.kind == Type::Object
+                && !inner.rest.is_empty()
+            {
+                pieces.push((member.at, member.raw_key, join(inner.rest.iter().map(pair)).into()));
+            }
+        }
         if pieces.is_empty() {
             return (!self.others.is_empty()).then(|| join(self.others.iter().map(|other| pair(&other.member))).into());
         }
@@ -248,22 +291,24 @@ impl<'a> Record<'a> {
 
 impl<'a> TakeMembers<'a> for Record<'a> {
     fn known(&mut self, rest: &[u8]) -> usize {
-        let learned = self.learned.get(self.next..).unwrap_or_default().iter().take(LOOK_AHEAD).enumerate();
-        for (ahead, learned) in learned {
-            if rest.starts_with(&learned.text) {
-                self.next += ahead + 1;
-                self.met = Some(learned.number);
-                return learned.text.len();
-            }
-        }
-        self.met = None;
-        0
+        self.expected.meet(rest)
+    }
+
+    fn key(&mut self, raw: &'a str, escaped: bool) {
+        self.expected.learn(raw, escaped, self.documented.iter().map(|documented| documented.name));
+    }
+
+    fn inner(&mut self) -> Option<&mut dyn TakeMembers<'a>> {
+        let inner = self.inners.get_mut(usize::from(self.expected.met))?.as_mut()?;
+        inner.clear();
+        Some(inner)
     }
 
     fn take(&mut self, member: Member<'a>) -> Result<(), Broken> {
-        let number = self.met.unwrap_or_else(|| self.number_of(&member));
+        let number = self.expected.met;
         let Some(documented) = self.documented.get(usize::from(number)) else {
-            if self.has_unknown(&member) {
+            let unknown = self.others.iter().filter(|other| !other.documented).map(|other| &other.member);
+            if self.other_keys.has(&member, unknown) {
                 return Err(Broken::duplicate(member.at, &member.key()));
             }
             self.others.push(Other { documented: false, member });
@@ -299,34 +344,67 @@ fn join<'t>(members: impl Iterator<Item = (&'t str, &'t str)> + Clone) -> String
     text
 }
 
-/// An object that columns take apart, such as `shopper`.
-#[derive(Clone, Debug)]
-pub struct Object<'a> {
-    name: &'static str,
-    member: Member<'a>,
+/// The members of an object that columns take apart; filled again for the next record that has it.
+#[derive(Debug)]
+struct Inner<'a> {
     names: &'static [&'static str],
-    found: [Option<Value<'a>>; 4],
+    found: [Option<Value<'a>>; MOST_INNER],
+    /// The members that no column takes.
     rest: Vec<Member<'a>>,
+    rest_keys: OtherKeys<'a>,
+    expected: Expected,
 }
 
-impl<'a> Object<'a> {
-    /// Takes a checked object apart: at most four names, the rest for `extra`.
-    fn read(name: &'static str, member: Member<'a>, names: &'static [&'static str]) -> Self {
-        let mut object = Self { name, member, names, found: [None; 4], rest: Vec::new() };
-        let result = Reader::default().members(member.value.raw, |inner| {
-            match names.iter().position(|known| *known == inner.key()) {
-                Some(number) => object.found[number] = Some(inner.value),
-                None => object.rest.push(inner),
-            }
-            Ok(())
-        });
-        debug_assert!(result.is_ok(), "the record around it was checked");
-        object
+impl Inner<'_> {
+    fn of(documented: &Documented) -> Option<Self> {
+        let names = documented.inner;
+        let (rest, rest_keys, expected) = (Vec::new(), OtherKeys::default(), Expected::default());
+        (!names.is_empty()).then_some(Self { names, found: [None; MOST_INNER], rest, rest_keys, expected })
     }
 
+    fn clear(&mut self) {
+        self.found = [None; MOST_INNER];
+        self.rest.clear();
+        self.rest_keys.0.clear();
+        self.expected.next = 0;
+    }
+}
+
+impl<'a> TakeMembers<'a> for Inner<'a> {
+    fn known(&mut self, rest: &[u8]) -> usize {
+        self.expected.meet(rest)
+    }
+
+    fn key(&mut self, raw: &'a str, escaped: bool) {
+        self.expected.learn(raw, escaped, self.names.iter().copied());
+    }
+
+    fn take(&mut self, member: Member<'a>) -> Result<(), Broken> {
+        let again = match self.found.get_mut(usize::from(self.expected.met)) {
+            Some(found) => found.replace(member.value).is_some(),
+            None => self.rest_keys.has(&member, self.rest.iter()),
+        };
+        if again {
+            return Err(Broken::duplicate(member.at, &member.key()));
+        }
+        if self.expected.met == OTHER {
+            self.rest.push(member);
+        }
+        Ok(())
+    }
+}
+
+/// An object that columns take apart, such as `shopper`.
+#[derive(Clone, Copy, Debug)]
+pub struct Object<'r, 'a> {
+    name: &'static str,
+    inner: &'r Inner<'a>,
+}
+
+impl<'a> Object<'_, 'a> {
     fn get(&self, number: usize) -> Option<Field<'a>> {
-        let value = self.found[number]?;
-        (value.kind != Type::Null).then(|| Field { parent: Some(self.name), name: self.names[number], value })
+        let value = self.inner.found[number]?;
+        (value.kind != Type::Null).then(|| Field { parent: Some(self.name), name: self.inner.names[number], value })
     }
 
     /// Text; `None` when absent or empty.

@@ -78,7 +78,7 @@ impl Source for Spacivox {
             job_id: record.id(JOB)?,
             team_id: record.id(TEAM)?,
             source_state,
-            extra: record.extra(&[]),
+            extra: record.extra(),
             ..Transaction::new(
                 self.name(),
                 id,

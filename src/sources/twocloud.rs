@@ -102,7 +102,7 @@ impl Source for Twocloud {
             campaign_id: record.id(CAMPAIGN)?,
             payer_id: record.id(USER)?,
             is_anonymous: record.flag(ANONYMOUS)?,
-            extra: record.extra(&[]),
+            extra: record.extra(),
             ..Transaction::new(
                 self.name(),
                 id,
