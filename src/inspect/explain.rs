@@ -6,7 +6,7 @@
 //!
 //! Which members a column came from is what its source tells ([`Source::origins`]), looked up in the record; the mapping
 //! is not run again. A record is shown only from a dump that is, by its digest, one that was normalized, and only when it
-//! has the row's id. What a row replaced was not kept, so all that is said of it is what the manifest's counts prove.
+//! has the row's id. Of the rows that it replaced, where their records stood is told, and theirs before them.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -33,15 +33,15 @@ use super::{
 use crate::extract::discover::STANDARD_INPUT;
 use crate::extract::reread::reread;
 use crate::load::manifest::{FileFacts, Manifest};
+use crate::load::replaced;
 use crate::model::columns::{COLUMNS, Kind, TRANSACTION_ID};
 use crate::model::json::{Reader, Type};
 use crate::model::paths::{printable, shown};
 use crate::model::reject::Reason;
 use crate::model::time::{Date, Timestamp};
-use crate::report::text::counted;
 use crate::sources::{self, Source};
 
-/// Of the places in quarantine that hold the id, so many are shown.
+/// Of places that hold the id, in quarantine or of replaced rows, so many are shown.
 const SHOWN_PLACES: usize = 20;
 
 /// What is asked.
@@ -85,21 +85,21 @@ pub struct Row {
     pub dump: DumpState,
     /// The record's text, where it is still there.
     pub record: Option<String>,
-    /// What is known of rows that it replaced.
-    pub replaced: Replaced,
+    /// The rows that it replaced, and those that they did.
+    pub replaced: Vec<ReplacedRow>,
     /// Its values in the order of the schema.
     pub columns: Vec<ColumnValue>,
 }
 
-/// What is known of the rows that a row replaced.
-#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
-pub struct Replaced {
-    /// How many; absent where it can't be told, as the manifest only counts.
-    pub rows: Option<u64>,
-    /// Rows of the dataset that another one of their key replaced.
-    pub of_dataset: u64,
-    /// Rows of its dump that another one of their key replaced.
-    pub of_dump: u64,
+/// A row that is no longer in the data.
+#[derive(Clone, Debug, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ReplacedRow {
+    /// The dump of its record.
+    pub source_file: String,
+    /// The record's offset in it.
+    pub source_offset: u64,
+    /// Whether it says what the row says that took its place.
+    pub identical: bool,
 }
 
 /// What became of a dump since it was normalized.
@@ -281,7 +281,7 @@ impl Found {
                 column.members = members.origin(column.column);
             }
         }
-        let replaced = Replaced::of(manifest, &source_file);
+        let replaced = replaced_by(question.dataset, manifest, &source, (&source_file, source_offset))?;
         Ok(Row {
             source,
             file: self.file,
@@ -367,13 +367,27 @@ fn unescape_bytes(name: &str) -> Vec<u8> {
     bytes
 }
 
-impl Replaced {
-    /// What the manifest's counts prove. They are by dump, and a dump may hold records of several sources.
-    fn of(manifest: &Manifest, dump: &str) -> Self {
-        let of_path = manifest.dumps.iter().filter(|facts| facts.path == dump);
-        let of_dump = of_path.map(|facts| facts.duplicates).fold(0, u64::saturating_add);
-        let none = manifest.keep_duplicates || manifest.duplicates == 0;
-        Self { rows: none.then_some(0), of_dataset: manifest.duplicates, of_dump }
+/// The rows that gave way to the one of the record at a dump and offset, those that gave way to them, and so on.
+fn replaced_by(dataset: &Path, manifest: &Manifest, source: &str, at: (&str, u64)) -> Result<Vec<ReplacedRow>> {
+    let mut places = BTreeSet::from([(at.0.to_owned(), at.1)]);
+    let mut rows = BTreeSet::new();
+    loop {
+        let known = places.len();
+        for file in &manifest.replaced {
+            ensure!(is_inside(&file.path), "a path leads out of the dataset");
+            let path = dataset.join(&file.path);
+            file.check(&path, &|| false)?;
+            replaced::read(&path, |row| {
+                if row.source == source && places.contains(&(row.kept_file, row.kept_offset)) {
+                    places.insert((row.source_file.clone(), row.source_offset));
+                    let (source_file, source_offset, identical) = (row.source_file, row.source_offset, row.identical);
+                    rows.insert(ReplacedRow { source_file, source_offset, identical });
+                }
+            })?;
+        }
+        if places.len() == known {
+            return Ok(rows.into_iter().collect());
+        }
     }
 }
 
@@ -521,7 +535,17 @@ impl fmt::Display for Row {
         writeln!(f, "  run        {}", printable(self.run_id.as_deref().unwrap_or("not told by the file")))?;
         writeln!(f, "  dump       {}: {}", printable(&self.source_file), self.dump)?;
         writeln!(f, "  offset     {}", self.source_offset)?;
-        writeln!(f, "  replaced   {}", self.replaced)?;
+        match &self.replaced[..] {
+            [] => writeln!(f, "  replaced   no other row")?,
+            rows => {
+                for row in rows.iter().take(SHOWN_PLACES) {
+                    writeln!(f, "  replaced   {row}")?;
+                }
+                if rows.len() > SHOWN_PLACES {
+                    writeln!(f, "             and {} more", rows.len() - SHOWN_PLACES)?;
+                }
+            }
+        }
         if let Some(record) = &self.record {
             writeln!(f, "\n  the record as it stands in the dump:\n")?;
             for line in record.lines() {
@@ -584,13 +608,10 @@ fn shown_value(value: &Value) -> String {
     printable(&value.as_str().map_or_else(|| value.to_string(), str::to_owned))
 }
 
-impl fmt::Display for Replaced {
+impl fmt::Display for ReplacedRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.rows.is_some() {
-            return f.write_str("no other row");
-        }
-        let (all, of_dump) = (counted(self.of_dataset, "replaced row"), self.of_dump);
-        write!(f, "can't be told: the manifest counts {all}, {of_dump} of this dump, and not which")
+        let says = if self.identical { "the same" } else { "another version" };
+        write!(f, "{}:{}, {says}", printable(&self.source_file), self.source_offset)
     }
 }
 

@@ -148,6 +148,13 @@ fn check_all(dataset: &Path, manifest: &Manifest, faults: &mut Vec<Fault>) {
     if !manifest.keep_duplicates {
         one_row_per_key(dataset, manifest, &checked, faults);
     }
+    for file in &manifest.replaced {
+        let path = dataset.join(&file.path);
+        let is_file = is_inside(&file.path) && fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file());
+        if !is_file || !digest(&path).is_ok_and(|(_, digest)| digest == file.digest) {
+            faults.push(Fault::new(&file.path, "is not the file that was written", RESTORE));
+        }
+    }
     check_quarantine(dataset, manifest, faults);
 }
 
@@ -425,6 +432,10 @@ fn sums(manifest: &Manifest, mut wrong: impl FnMut(String)) {
             wrong(format!("{said} {what} in all, and the parts add up to {sum}"));
         }
     }
+    let replaced = manifest.replaced.iter().map(|file| u128::from(file.rows)).sum::<u128>();
+    if u128::from(manifest.duplicates) == duplicates && duplicates != replaced {
+        wrong(format!("{duplicates} rows are replaced, and where their records stood is told of {replaced}"));
+    }
     if rows != of_files + duplicates {
         wrong(format!("{rows} rows were read, and {of_files} written and {duplicates} replaced"));
     }
@@ -525,9 +536,7 @@ fn check_quarantine(dataset: &Path, manifest: &Manifest, faults: &mut Vec<Fault>
         Ok(counts) => {
             let mut wrong = Vec::new();
             counts.compare(manifest, |what| wrong.push(what));
-            let mut digest = blake3::Hasher::new();
-            let read = File::open(dataset.join(&path)).and_then(|file| digest.update_reader(file).map(|_| ()));
-            let same = read.is_ok() && digest.finalize().to_hex().as_str() == manifest.quarantine_digest;
+            let same = digest(&dataset.join(&path)).is_ok_and(|(_, digest)| digest == manifest.quarantine_digest);
             if wrong.is_empty() && !same {
                 wrong.push("is not the file that was written".to_owned());
             }

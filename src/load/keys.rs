@@ -6,7 +6,7 @@
 //!
 //! Keys are sorted into buckets by their hash and kept with their ids, which decide: equal hashes alone replace nothing.
 //! When they take more memory than they may, the buckets are written to disk and go on empty; at the end each bucket is
-//! looked at alone, several at once.
+//! looked at alone, several at once, and what it comes to is handed on before the next ones are.
 
 use std::cmp::Ordering;
 use std::fs::File;
@@ -20,8 +20,9 @@ use twox_hash::XxHash3_64;
 
 use crate::model::time::Timestamp;
 
-/// How many buckets there are, as a power of two.
+/// How many buckets there are, as a power of two, and how many are looked at at once.
 const BUCKET_BITS: u32 = 8;
+const BUCKETS_AT_ONCE: usize = 16;
 /// Bytes of an entry before its id.
 const ENTRY_BYTES: usize = 59;
 
@@ -106,6 +107,10 @@ struct Kept<'b> {
 impl Kept<'_> {
     fn key(&self) -> (u8, &[u8]) {
         (self.source, self.id)
+    }
+
+    fn position(&self) -> Position {
+        Position { dump: self.dump, offset: self.offset }
     }
 
     fn order(&self, other: &Self) -> Ordering {
@@ -208,15 +213,57 @@ pub struct Keys {
     written: u64,
 }
 
-/// A row that another one of its key replaces.
+/// Where a record stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Its dump's place among all dumps by path.
+    pub dump: u32,
+    /// Its offset in the dump.
+    pub offset: u64,
+}
+
+/// A row that another one of its key replaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Loser {
-    /// Where it is.
+    /// The number of the source.
+    pub source: u8,
+    /// Where it is, and where its record stands.
     pub place: RowPlace,
+    /// As before, of its record.
+    pub position: Position,
     /// Where the row is that stays.
     pub winner: RowPlace,
+    /// As before, of its record.
+    pub kept: Position,
     /// Whether its record is the same, byte by byte, as the one that stays.
     pub identical: bool,
+}
+
+/// A bucket: what is in memory of it, and where its parts on disk are, by offset and length.
+type Bucket = (Vec<u8>, Vec<(u64, usize)>);
+
+/// Finds the rows that do not stay, some keys at a time, in an order that depends on nothing but the keys.
+#[derive(Debug)]
+pub struct Losers {
+    buckets: std::vec::IntoIter<Bucket>,
+    spilled: Option<File>,
+}
+
+impl Iterator for Losers {
+    type Item = Result<Vec<Loser>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let some: Vec<_> = self.buckets.by_ref().take(BUCKETS_AT_ONCE).collect();
+        if some.is_empty() {
+            return None;
+        }
+        let file = self.spilled.as_ref();
+        let found = some.into_par_iter().map(|(mut bucket, parts)| {
+            read_parts(file, &parts, &mut bucket).context("can't read keys from disk")?;
+            Ok(losers_of(&bucket))
+        });
+        Some(found.collect::<Result<Vec<_>>>().map(|found| found.concat()))
+    }
 }
 
 impl Keys {
@@ -288,20 +335,11 @@ impl Keys {
         Ok(filter)
     }
 
-    /// Finds the rows that do not stay, in the order of their places.
-    ///
-    /// # Errors
-    /// When keys on disk can't be read.
-    pub fn losers(self) -> Result<Vec<Loser>> {
-        let file = self.spilled;
-        let work = self.buckets.into_par_iter().zip(self.parts);
-        let found = work.map(|(mut bucket, parts)| {
-            read_parts(file.as_ref(), &parts, &mut bucket).context("can't read keys from disk")?;
-            Ok(losers_of(&bucket))
-        });
-        let mut losers = found.collect::<Result<Vec<_>>>()?.concat();
-        losers.par_sort_unstable();
-        Ok(losers)
+    /// Finds the rows that do not stay.
+    #[must_use]
+    pub fn losers(self) -> Losers {
+        let buckets: Vec<Bucket> = self.buckets.into_iter().zip(self.parts).collect();
+        Losers { buckets: buckets.into_iter(), spilled: self.spilled }
     }
 }
 
@@ -330,9 +368,14 @@ fn losers_of(bucket: &[u8]) -> Vec<Loser> {
         kept.sort_unstable_by(|a, b| a.key().cmp(&b.key()).then_with(|| a.order(b)));
         for group in kept.chunk_by(|a, b| a.key() == b.key()) {
             if let [replaced @ .., winner] = group {
-                let identical = |kept: &Kept<'_>| kept.content == winner.content;
-                let loser =
-                    |kept: &Kept<'_>| Loser { place: kept.place, winner: winner.place, identical: identical(kept) };
+                let loser = |kept: &Kept<'_>| Loser {
+                    source: kept.source,
+                    place: kept.place,
+                    position: kept.position(),
+                    winner: winner.place,
+                    kept: winner.position(),
+                    identical: kept.content == winner.content,
+                };
                 losers.extend(replaced.iter().map(loser));
             }
         }
@@ -367,7 +410,7 @@ mod tests {
                 keys.push(&entry, "id", RowPlace { partition: 0, row: number });
                 keys.relieve().expect("written");
             }
-            let losers = keys.losers().expect("read");
+            let losers = keys.losers().collect::<Result<Vec<_>>>().expect("read").concat();
             let lost: Vec<u32> = losers.iter().map(|loser| loser.place.row).collect();
             assert_eq!(lost.len() + 1, entries.len());
             let stays = (0..16).find(|number| !lost.contains(number)).expect("one stays");

@@ -20,6 +20,7 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch, new_null_array};
 use arrow::compute::filter_record_batch;
 use rayon::prelude::*;
 
+use super::commit::META_DIRECTORY;
 use super::keys::{KeyEntry, Keys, Loser, RowPlace};
 use super::manifest::{FileFacts, Stop};
 use super::parquet_file::{
@@ -27,6 +28,7 @@ use super::parquet_file::{
 };
 use super::partition::{PartitionKey, Partitioning};
 use super::read_back::{Dropped, EarlierKey, RowReader, keys_again, open, row_hashes};
+use super::replaced::{self, Lost, LostRows, Names, ReplacedWriter, Replacement};
 use super::spill::{Run, RunWriter};
 use crate::model::cells::Cells;
 use crate::model::columns::{self, COLUMNS, Column};
@@ -43,8 +45,8 @@ const FETCH_BYTES: usize = 4 << 20;
 
 /// Rows that are written again one file after the other are encoded when they take more memory than this.
 const COLLECT_BYTES: usize = 64 << 20;
-/// How many pairs of rows of different runs are compared at once.
-const COMPARE_AT_ONCE: usize = 1 << 20;
+/// From this many on, rows that were replaced are compared and noted.
+const NOTE_AT_ONCE: usize = 1 << 19;
 /// Where files are written again.
 pub(super) const REWRITTEN: &str = "rewritten";
 
@@ -80,6 +82,8 @@ pub struct LoaderSettings {
     pub keep_duplicates: bool,
     /// The names of the sources, by number.
     pub sources: Vec<&'static str>,
+    /// The paths of all dumps in order, those of earlier runs included.
+    pub dumps: Arc<Vec<String>>,
     /// The snapshot to add to.
     pub earlier: Option<Earlier>,
 }
@@ -91,8 +95,6 @@ pub struct Earlier {
     pub directory: PathBuf,
     /// Its data files.
     pub files: Vec<FileFacts>,
-    /// The places of dumps among all dumps by path.
-    pub ranks: Arc<BTreeMap<String, u32>>,
 }
 
 /// What the loader wrote.
@@ -108,6 +110,10 @@ pub struct Loaded {
     pub dropped: Dropped,
     /// Rows of earlier runs that others replaced.
     pub replaced: Dropped,
+    /// The file that tells where both stood.
+    pub replaced_file: Option<DataFile>,
+    /// Of each source one that said the same as what took its place, and one that did not.
+    pub examples: Vec<Replacement>,
 }
 
 /// Writes the rows of a run.
@@ -206,7 +212,6 @@ impl Loader {
     pub fn finish(mut self, facts: &[(&str, String)], name: &str, stop: Stop<'_>) -> Result<Loaded> {
         self.find_earlier_keys(stop)?;
         let Self { setup, settings, writers, partitions, keys, mut runs } = self;
-        let mut losers = keys.losers()?;
         let mut places: BTreeMap<PathBuf, Place> = BTreeMap::new();
         let mut writers: Vec<Option<PartitionWriter>> = writers.into_iter().map(Some).collect();
         let mut written: Vec<Vec<DataFile>> = vec![Vec::new(); writers.len()];
@@ -228,14 +233,25 @@ impl Loader {
                 places.entry(directory).or_default().partition = Some(number);
             }
         }
+        let path = settings.directory.join(META_DIRECTORY).join(replaced::file_name(name));
+        let names = Names { sources: &settings.sources, dumps: &settings.dumps };
+        let mut noted = Noted { lost: Lost::default(), file: ReplacedWriter::new(path, names) };
+        let mut waiting = Vec::new();
+        for losers in keys.losers() {
+            waiting.append(&mut losers?);
+            if waiting.len() >= NOTE_AT_ONCE {
+                noted.take(std::mem::take(&mut waiting), &written, settings.earlier.as_ref())?;
+            }
+        }
+        noted.take(waiting, &written, settings.earlier.as_ref())?;
         if let Some(earlier) = &settings.earlier {
-            compare_with_earlier(&mut losers, &written, earlier)?;
             for (number, file) in earlier.files.iter().enumerate() {
                 let path = settings.directory.join(&file.path);
                 places.entry(path.parent().unwrap_or(&path).to_owned()).or_default().earlier.push(number);
             }
         }
-        let finisher = Finisher { setup: &setup, facts, name, losers: &losers, earlier: settings.earlier.as_ref() };
+        let Noted { lost, file } = noted;
+        let finisher = Finisher { setup: &setup, facts, name, lost: &lost, earlier: settings.earlier.as_ref() };
         let work: Vec<_> = places
             .into_iter()
             .map(|(directory, place)| {
@@ -246,7 +262,8 @@ impl Loader {
         let finish = |(directory, files, earlier): (PathBuf, Option<_>, Vec<usize>)| {
             finisher.finish(&directory, files, &earlier)
         };
-        let mut loaded = Loaded::default();
+        let (replaced_file, examples) = file.finish()?;
+        let mut loaded = Loaded { replaced_file, examples, ..Loaded::default() };
         for place in work.into_par_iter().map(finish).collect::<Result<Vec<_>>>()? {
             loaded.files.extend(place.files);
             loaded.kept.extend(place.kept);
@@ -267,7 +284,7 @@ impl Loader {
         let read = |file: &FileFacts| -> Result<Vec<EarlierKey>> {
             let path = earlier.directory.join(&file.path);
             file.check(&path, stop)?;
-            let rank = |dump: &str| earlier.ranks.get(dump).copied();
+            let rank = |dump: &str| rank(&self.settings.dumps, dump);
             filter.as_ref().map_or(Ok(Vec::new()), |filter| keys_again(&path, filter, &self.settings.sources, rank))
         };
         for (some, first) in earlier.files.chunks(FINISH_AT_ONCE).zip((0..).step_by(FINISH_AT_ONCE)) {
@@ -290,30 +307,54 @@ struct Place {
     earlier: Vec<usize>,
 }
 
+/// The place of a dump among all `dumps` in order.
+#[must_use]
+pub fn rank(dumps: &[String], dump: &str) -> Option<u32> {
+    let place = dumps.binary_search_by(|other| other.as_str().cmp(dump)).ok()?;
+    u32::try_from(place).ok()
+}
+
+/// What is noted of rows that others replaced.
+struct Noted<'a> {
+    lost: Lost,
+    file: ReplacedWriter<'a>,
+}
+
+impl Noted<'_> {
+    fn take(&mut self, mut losers: Vec<Loser>, written: &[Vec<DataFile>], earlier: Option<&Earlier>) -> Result<()> {
+        if let Some(earlier) = earlier {
+            compare_with_earlier(&mut losers, written, earlier)?;
+        }
+        losers.par_sort_unstable_by_key(|loser| (loser.position, loser.place));
+        for loser in &losers {
+            self.lost.note(loser);
+        }
+        self.file.push(&losers)
+    }
+}
+
 /// Tells of replaced rows whose winners are of another run whether they say the same.
 fn compare_with_earlier(losers: &mut [Loser], written: &[Vec<DataFile>], earlier: &Earlier) -> Result<()> {
-    let across: Vec<usize> =
-        (0..losers.len()).filter(|&at| losers[at].place.is_earlier() || losers[at].winner.is_earlier()).collect();
-    for some in across.chunks(COMPARE_AT_ONCE) {
-        let mut places: Vec<RowPlace> = some.iter().flat_map(|&at| [losers[at].place, losers[at].winner]).collect();
-        places.sort_unstable();
-        places.dedup();
-        let hashes = |same: &[RowPlace]| {
-            let rows: Vec<u32> = same.iter().map(|place| place.row).collect();
-            let number = (same[0].partition & !RowPlace::EARLIER) as usize;
-            if same[0].is_earlier() {
-                let file = &earlier.files[number];
-                let path = earlier.directory.join(&file.path);
-                return row_hashes(std::iter::once((&*path, file.rows)), &rows);
-            }
-            row_hashes(written[number].iter().map(|file| (&*file.path, file.rows)), &rows)
-        };
-        let by_partition: Vec<&[RowPlace]> = places.chunk_by(|a, b| a.partition == b.partition).collect();
-        let hashes = by_partition.into_par_iter().map(hashes).collect::<Result<Vec<_>>>()?.concat();
-        let hash = |place| hashes[places.binary_search(&place).expect("it was just put there")];
-        for &at in some {
-            losers[at].identical = hash(losers[at].place) == hash(losers[at].winner);
+    let mut across: Vec<&mut Loser> =
+        losers.iter_mut().filter(|loser| loser.place.is_earlier() || loser.winner.is_earlier()).collect();
+    let mut places: Vec<RowPlace> = across.iter().flat_map(|loser| [loser.place, loser.winner]).collect();
+    places.sort_unstable();
+    places.dedup();
+    let hashes = |same: &[RowPlace]| {
+        let rows: Vec<u32> = same.iter().map(|place| place.row).collect();
+        let number = (same[0].partition & !RowPlace::EARLIER) as usize;
+        if same[0].is_earlier() {
+            let file = &earlier.files[number];
+            let path = earlier.directory.join(&file.path);
+            return row_hashes(std::iter::once((&*path, file.rows)), &rows);
         }
+        row_hashes(written[number].iter().map(|file| (&*file.path, file.rows)), &rows)
+    };
+    let by_partition: Vec<&[RowPlace]> = places.chunk_by(|a, b| a.partition == b.partition).collect();
+    let hashes = by_partition.into_par_iter().map(hashes).collect::<Result<Vec<_>>>()?.concat();
+    let hash = |place| hashes[places.binary_search(&place).expect("it was just put there")];
+    for loser in &mut across {
+        loser.identical = hash(loser.place) == hash(loser.winner);
     }
     Ok(())
 }
@@ -323,7 +364,7 @@ struct Finisher<'a> {
     setup: &'a Setup,
     facts: &'a [(&'a str, String)],
     name: &'a str,
-    losers: &'a [Loser],
+    lost: &'a Lost,
     earlier: Option<&'a Earlier>,
 }
 
@@ -333,10 +374,9 @@ impl Finisher<'_> {
     fn finish(&self, directory: &Path, own: Option<(usize, Vec<DataFile>)>, earlier: &[usize]) -> Result<Loaded> {
         let mut loaded = Loaded::default();
         if let Some((number, mut files)) = own {
-            let losers = losers_of(self.losers, u32::try_from(number).expect("as above"));
-            if !losers.is_empty() {
+            if let Some(lost) = self.lost.of(u32::try_from(number).expect("as above")) {
                 let paths: Vec<_> = files.into_iter().map(|file| file.path).collect();
-                files = self.without(directory, &paths, losers, &mut loaded.dropped)?;
+                files = self.without(directory, &paths, lost, &mut loaded.dropped)?;
                 for path in &paths {
                     fs::remove_file(path).with_context(|| format!("can't remove {}", shown(path)))?;
                 }
@@ -347,14 +387,13 @@ impl Finisher<'_> {
             let Some(snapshot) = self.earlier else { continue };
             let file = &snapshot.files[number];
             let path = snapshot.directory.join(&file.path);
-            let losers =
-                losers_of(self.losers, RowPlace::EARLIER | u32::try_from(number).expect("fewer than 2 billion files"));
-            if losers.is_empty() {
-                keep(snapshot, file, directory, &mut loaded)?;
-            } else {
-                let files = self.without(directory, &[path], losers, &mut loaded.replaced)?;
+            let place = RowPlace::EARLIER | u32::try_from(number).expect("fewer than 2 billion files");
+            if let Some(lost) = self.lost.of(place) {
+                let files = self.without(directory, &[path], lost, &mut loaded.replaced)?;
                 adopt(directory, self.name, files, &mut loaded.files)?;
                 loaded.rewritten += 1;
+            } else {
+                keep(snapshot, file, directory, &mut loaded)?;
             }
         }
         if loaded.files.is_empty() && loaded.kept.is_empty() {
@@ -363,29 +402,28 @@ impl Finisher<'_> {
         Ok(loaded)
     }
 
-    /// Writes the rows of files again, but for the `losers`.
+    /// Writes the rows of files again, but for the `lost` ones.
     fn without(
         &self,
         directory: &Path,
         paths: &[PathBuf],
-        losers: &[Loser],
+        lost: &LostRows,
         dropped: &mut Dropped,
     ) -> Result<Vec<DataFile>> {
         let mut writer = PartitionWriter::new(directory.join(REWRITTEN));
-        let mut losers = losers.iter().peekable();
         let mut first = 0;
         for path in paths {
             for batch in open(path, None, None)? {
                 let batch = batch.with_context(|| format!("can't read {} again", shown(path)))?;
                 let mut keep = vec![true; batch.num_rows()];
                 let rows = RowReader(&batch);
-                let end = first + batch.num_rows();
-                while let Some(loser) = losers.next_if(|loser| (loser.place.row as usize) < end) {
-                    let at = loser.place.row as usize - first;
-                    keep[at] = false;
-                    dropped.row(&rows, at, loser.identical)?;
+                for (at, keep) in keep.iter_mut().enumerate() {
+                    if let Some(identical) = lost.get(first + at) {
+                        *keep = false;
+                        dropped.row(&rows, at, identical)?;
+                    }
                 }
-                first = end;
+                first += batch.num_rows();
                 let kept = filter_record_batch(&batch, &BooleanArray::from(keep))?;
                 writer.take(self.setup, &[OwnedSlice::of(&kept).all()])?;
             }
@@ -423,13 +461,6 @@ pub(super) fn keep(earlier: &Earlier, file: &FileFacts, directory: &Path, loaded
     super::commit::link(&path, &directory.join(name))?;
     loaded.kept.push(file.clone());
     Ok(())
-}
-
-/// The part of the sorted losers that is in a partition.
-fn losers_of(losers: &[Loser], partition: u32) -> &[Loser] {
-    let start = losers.partition_point(|loser| loser.place.partition < partition);
-    let end = losers.partition_point(|loser| loser.place.partition <= partition);
-    &losers[start..end]
 }
 
 /// Consecutive rows of a batch.

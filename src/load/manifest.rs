@@ -46,6 +46,8 @@ pub struct Manifest {
     pub dumps: Vec<DumpFacts>,
     /// The data files.
     pub files: Vec<FileFacts>,
+    /// Files that tell where the records stood whose rows others replaced, in the order of the runs.
+    pub replaced: Vec<FileFacts>,
 }
 
 impl Manifest {

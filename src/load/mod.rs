@@ -11,4 +11,5 @@ pub mod parquet_file;
 pub mod partition;
 pub mod quarantine;
 pub mod read_back;
+pub mod replaced;
 mod spill;

@@ -211,8 +211,7 @@ impl OpenFile {
     /// When it can't be created or written.
     pub fn create(setup: &Setup, path: PathBuf) -> Result<Self> {
         let shown = path.display().to_string();
-        let staged = StagedFile { path, file: None, bytes: 0, digest: blake3::Hasher::new(), created: false };
-        let writer = SerializedFileWriter::new(staged, setup.root.clone(), setup.properties.clone())
+        let writer = SerializedFileWriter::new(StagedFile::new(path), setup.root.clone(), setup.properties.clone())
             .with_context(|| format!("can't write {shown}"))?;
         Ok(Self { writer, rows: 0 })
     }
@@ -253,15 +252,12 @@ impl OpenFile {
         let context = || format!("can't write {}", path.display());
         let row_groups = self.writer.flushed_row_groups().len();
         self.writer.finish().with_context(context)?;
-        let staged = self.writer.inner_mut();
-        let digest = staged.digest.finalize().to_hex().to_string();
-        let bytes = staged.bytes;
-        Ok(DataFile { path, rows: self.rows, row_groups, bytes, digest })
+        Ok(self.writer.inner().facts(self.rows, row_groups))
     }
 }
 
 /// A file that is open only while it is written, counted and digested.
-struct StagedFile {
+pub(super) struct StagedFile {
     path: PathBuf,
     file: Option<File>,
     bytes: u64,
@@ -270,6 +266,17 @@ struct StagedFile {
 }
 
 impl StagedFile {
+    /// The file at `path`, which is created when something is written.
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, file: None, bytes: 0, digest: blake3::Hasher::new(), created: false }
+    }
+
+    /// What was written, as the facts of a file with that many rows.
+    pub(super) fn facts(&self, rows: u64, row_groups: usize) -> DataFile {
+        let digest = self.digest.finalize().to_hex().to_string();
+        DataFile { path: self.path.clone(), rows, row_groups, bytes: self.bytes, digest }
+    }
+
     fn open(&mut self) -> io::Result<&mut File> {
         if self.file.is_none() {
             let mut options = OpenOptions::new();

@@ -12,9 +12,9 @@ use rayon::prelude::*;
 use super::Failure;
 use crate::config::Config;
 use crate::extract::discover::{Dump, Skipped};
-use crate::load::commit::META_DIRECTORY;
+use crate::load::commit::{self, META_DIRECTORY, Staging};
 use crate::load::loader;
-use crate::load::manifest::{DumpFacts, Manifest};
+use crate::load::manifest::{DumpFacts, Manifest, Stop};
 use crate::load::parquet_file::Codec;
 use crate::load::partition::Partitioning;
 use crate::load::quarantine;
@@ -112,6 +112,7 @@ impl Earlier {
             seen: 0,
             identical: 0,
             differing: 0,
+            examples: &[],
             skipped,
             merge: Some(self.merge_report(
                 known,
@@ -133,16 +134,26 @@ impl Earlier {
         }
     }
 
-    /// The places of all dumps by path, those of a run included.
-    pub(super) fn ranks(&self, dumps: &[Dump]) -> Arc<BTreeMap<String, u32>> {
+    /// The paths of all dumps in order, those of a run included.
+    pub(super) fn paths(&self, dumps: &[Dump]) -> Arc<Vec<String>> {
         let earlier = self.manifest.dumps.iter().map(|dump| &dump.path);
         let paths: BTreeSet<&String> = earlier.chain(dumps.iter().map(|dump| &dump.name)).collect();
-        Arc::new(paths.into_iter().cloned().zip(0..).collect())
+        Arc::new(paths.into_iter().cloned().collect())
     }
 
     /// What the loader must know.
-    pub(super) fn snapshot(&self, ranks: Arc<BTreeMap<String, u32>>) -> loader::Earlier {
-        loader::Earlier { directory: self.directory.clone(), files: self.manifest.files.clone(), ranks }
+    pub(super) fn snapshot(&self) -> loader::Earlier {
+        loader::Earlier { directory: self.directory.clone(), files: self.manifest.files.clone() }
+    }
+
+    /// Takes over what tells where replaced records stood.
+    pub(super) fn keep_replaced(&self, staging: &Staging, stop: Stop<'_>) -> Result<()> {
+        for file in &self.manifest.replaced {
+            let path = self.directory.join(&file.path);
+            file.check(&path, stop)?;
+            commit::link(&path, &staging.snapshot().join(&file.path))?;
+        }
+        Ok(())
     }
 
     pub(super) fn run_id(&self) -> &str {
@@ -186,6 +197,7 @@ impl Earlier {
         manifest.quarantined = dumps.iter().map(|dump| dump.quarantined).sum();
         manifest.duplicates = dumps.iter().map(|dump| dump.duplicates).sum();
         manifest.dumps = dumps;
+        manifest.replaced.splice(0..0, self.manifest.replaced.iter().cloned());
         Ok(manifest)
     }
 }

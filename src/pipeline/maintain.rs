@@ -2,19 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use serde::Serialize;
 
 use super::earlier::Earlier;
-use super::{Failure, check_signal, file_facts, json, run_facts, told};
+use super::{Failure, check_signal, file_facts, json, replaced_facts, run_facts, told};
 use crate::config::Config;
 use crate::extract::chunks::{Buffers, Chunk, Chunks, Shapes, Sizes};
 use crate::load::commit::{self, Existing, Staging, existing, write_staged};
 use crate::load::compact;
 use crate::load::keys::Reading;
-use crate::load::loader::{Batch, Loaded, Loader, LoaderSettings};
+use crate::load::loader::{self, Batch, Loaded, Loader, LoaderSettings};
 use crate::load::manifest::{DumpFacts, Manifest};
 use crate::load::parquet_file::Setup;
 use crate::load::quarantine::{self, Entry, QuarantineWriter};
@@ -101,6 +102,7 @@ fn finish(staging: &Staging, earlier: &Earlier, mut manifest: Manifest, loaded: 
     files.sort_by(|a, b| a.path.cmp(&b.path));
     manifest.rows = files.iter().map(|file| file.rows).sum();
     manifest.files = files;
+    manifest.replaced.extend(replaced_facts(staging, loaded)?);
     let meta = staging.meta();
     write_staged(&meta.join(commit::MANIFEST), &json(&manifest)?)?;
     let report = std::fs::read(earlier.meta().join(REPORT)).context("can't read the report of the last run")?;
@@ -117,7 +119,7 @@ pub fn compact(config: &Config, signal: &AtomicUsize) -> Result<CompactReport, F
         let run_id = next_run_id(before, "compact");
         let setup = Setup::new(config.codec, config.bloom_filter)?;
         let (facts, name) = run_facts(&run_id);
-        let snapshot = earlier.snapshot(earlier.ranks(&[]));
+        let snapshot = earlier.snapshot();
         let stop = || signal.load(Ordering::Relaxed) != 0;
         let loaded = compact::compact(&snapshot, &staging.snapshot(), &setup, &facts, &name, &stop);
         check_signal(signal)?;
@@ -132,6 +134,7 @@ pub fn compact(config: &Config, signal: &AtomicUsize) -> Result<CompactReport, F
         if loaded.rewritten == 0 {
             return Ok((report(&before.run_id), false));
         }
+        earlier.keep_replaced(staging, &stop)?;
         let rows = |loaded: &Loaded| -> u64 {
             loaded.files.iter().map(|file| file.rows).chain(loaded.kept.iter().map(|file| file.rows)).sum()
         };
@@ -172,7 +175,7 @@ struct Replay<'a> {
     scratch: Scratch,
     window: Vec<Batch>,
     window_bytes: usize,
-    ranks: std::sync::Arc<BTreeMap<String, u32>>,
+    paths: Arc<Vec<String>>,
     dumps: Vec<DumpFacts>,
     versions: Versions,
     report: ReplayReport,
@@ -219,7 +222,7 @@ impl Versions {
 
 impl<'a> Replay<'a> {
     fn new(config: &'a Config, staging: &'a Staging, earlier: &'a Earlier) -> Result<Self> {
-        let ranks = earlier.ranks(&[]);
+        let paths = earlier.paths(&[]);
         let loader = Loader::new(LoaderSettings {
             directory: staging.snapshot(),
             spill_directory: staging.spill(),
@@ -229,7 +232,8 @@ impl<'a> Replay<'a> {
             memory: usize::try_from(config.waiting_bytes()).unwrap_or(usize::MAX),
             keep_duplicates: config.keep_duplicates,
             sources: sources::ALL.iter().map(|source| source.name()).collect(),
-            earlier: Some(earlier.snapshot(ranks.clone())),
+            dumps: Arc::clone(&paths),
+            earlier: Some(earlier.snapshot()),
         })?;
         let path = staging.meta().join(quarantine::FILE_NAME);
         let run_id = earlier.manifest.run_id.clone();
@@ -243,7 +247,7 @@ impl<'a> Replay<'a> {
             scratch: Scratch::default(),
             window: Vec::new(),
             window_bytes: 0,
-            ranks,
+            paths,
             dumps: earlier.manifest.dumps.clone(),
             versions: Versions::of(&earlier.manifest.dumps),
             report: ReplayReport { run_id, tried: 0, passed: 0, rows: 0, dropped: 0, replaced: 0, quarantined: 0 },
@@ -293,7 +297,7 @@ impl<'a> Replay<'a> {
             entry.source.as_deref().and_then(|name| sources::ALL.iter().position(|known| known.name() == name));
         let source = self.config.forced_source(&entry.source_file).or(source);
         let mut chunks = Chunks::new(text, shapes, &buffers, sizes, source);
-        let rank = *self.ranks.get(&entry.source_file).context("an entry's dump is not in the manifest")?;
+        let rank = loader::rank(&self.paths, &entry.source_file).context("an entry's dump is not in the manifest")?;
         let mut batches = Vec::new();
         while let Some(chunk) = chunks.next_chunk()? {
             let chunk = Chunk { base: chunk.base + entry.source_offset, ..chunk };
@@ -326,7 +330,9 @@ impl<'a> Replay<'a> {
         let before = &self.earlier.manifest;
         let run_id = next_run_id(before, &format!("replay {}", self.config.shape()));
         let (facts, name) = run_facts(&run_id);
-        let loaded = self.loader.finish(&facts, &name, &|| signal.load(Ordering::Relaxed) != 0);
+        let stop = || signal.load(Ordering::Relaxed) != 0;
+        let loaded =
+            self.earlier.keep_replaced(self.staging, &stop).and_then(|()| self.loader.finish(&facts, &name, &stop));
         check_signal(signal)?;
         let loaded = loaded?;
         (self.report.dropped, self.report.replaced) = (loaded.dropped.rows(), loaded.replaced.rows());

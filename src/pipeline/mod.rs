@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use rayon::prelude::*;
@@ -27,6 +27,7 @@ use crate::load::commit::{self, Existing, Staging, existing, write_staged};
 use crate::load::keys::Reading;
 use crate::load::loader::{self, Batch, Loaded, Loader, LoaderSettings};
 use crate::load::manifest::{self, DumpFacts, FileFacts, Manifest};
+use crate::load::parquet_file::DataFile;
 use crate::load::quarantine::{self, QuarantineWriter, Rejected};
 use crate::load::read_back::Dropped;
 use crate::model::columns;
@@ -283,7 +284,8 @@ struct Attempt<'a> {
     found: &'a Discovered,
     refused: &'a BTreeMap<usize, Rejected>,
     merge: Option<Merge<'a>>,
-    /// The places of the dumps among all, those of earlier runs included.
+    /// The paths of all dumps in order, those of earlier runs included, and the places of this run's among them.
+    paths: Arc<Vec<String>>,
     ranks: Vec<u32>,
     rules: Rules,
     totals: Totals,
@@ -307,7 +309,7 @@ impl<'a> Attempt<'a> {
         let path = staging.meta().join(quarantine::FILE_NAME);
         let mut quarantine =
             QuarantineWriter::create(&path).with_context(|| format!("can't create {}", shown(&path)))?;
-        let mut ranks: Vec<u32> = (0..).take(found.dumps.len()).collect();
+        let mut paths = Arc::new(found.dumps.iter().map(|dump| dump.name.clone()).collect());
         let mut quarantined_before = 0;
         let mut snapshot = None;
         if let Some(Merge { earlier, .. }) = merge {
@@ -316,10 +318,12 @@ impl<'a> Attempt<'a> {
                 &earlier.manifest.quarantine_digest,
                 &earlier.refused_again(&found.dumps),
             )?;
-            let all = earlier.ranks(&found.dumps);
-            ranks = found.dumps.iter().map(|dump| all[&dump.name]).collect();
-            snapshot = Some(earlier.snapshot(all));
+            earlier.keep_replaced(staging, &|| signal.load(Ordering::Relaxed) != 0)?;
+            paths = earlier.paths(&found.dumps);
+            snapshot = Some(earlier.snapshot());
         }
+        let rank = |dump: &Dump| loader::rank(&paths, &dump.name).context("the dumps are not in order");
+        let ranks = found.dumps.iter().map(rank).collect::<Result<_>>()?;
         let rules = Rules { settings: config.settings.clone(), partitioning: config.partitioning.clone() };
         let mut totals = Totals::new(found.dumps.len());
         for (facts, dump) in totals.dumps.iter_mut().zip(&found.dumps) {
@@ -332,6 +336,7 @@ impl<'a> Attempt<'a> {
             found,
             refused,
             merge,
+            paths,
             ranks,
             snapshot,
             rules,
@@ -356,6 +361,7 @@ impl<'a> Attempt<'a> {
             memory: usize::try_from(self.config.waiting_bytes()).unwrap_or(usize::MAX),
             keep_duplicates: self.config.keep_duplicates,
             sources: sources::ALL.iter().map(|source| source.name()).collect(),
+            dumps: Arc::clone(&self.paths),
             earlier: self.snapshot.take(),
         })?;
         let wave_bytes = (4 + 4 * self.config.threads) << 20;
@@ -517,6 +523,7 @@ impl<'a> Attempt<'a> {
             duplicates: self.totals.identical + self.totals.differing,
             dumps: run_dumps.clone(),
             files,
+            replaced: replaced_facts(self.staging, &written)?,
         };
         if let Some(Merge { earlier, .. }) = self.merge {
             manifest = earlier.add(manifest, &self.found.dumps, &written.replaced)?;
@@ -534,6 +541,7 @@ impl<'a> Attempt<'a> {
             seen: self.totals.seen,
             identical: self.totals.identical,
             differing: self.totals.differing,
+            examples: &written.examples,
             skipped: &self.found.skipped,
             merge: self.merge.map(|merge| merge.earlier.merge_report(merge.known, &written)),
         });
@@ -583,16 +591,25 @@ fn run_facts(run_id: &str) -> ([(&'static str, String); 3], String) {
     (facts, run_id[..16].to_owned())
 }
 
-/// The files that were written, as the manifest tells of them.
+/// The data files that were written, as the manifest tells of them.
 fn file_facts(staging: &Staging, loaded: &Loaded) -> Result<Vec<FileFacts>> {
+    facts_of(staging, &loaded.files)
+}
+
+/// The file, if any, that tells where replaced records stood, as the manifest tells of it.
+fn replaced_facts(staging: &Staging, loaded: &Loaded) -> Result<Vec<FileFacts>> {
+    facts_of(staging, loaded.replaced_file.as_slice())
+}
+
+fn facts_of(staging: &Staging, files: &[DataFile]) -> Result<Vec<FileFacts>> {
     let root = staging.snapshot();
-    let fact = |file: &crate::load::parquet_file::DataFile| {
+    let fact = |file: &DataFile| {
         let path = file.path.strip_prefix(&root).context("a data file lies outside staging")?;
         let path = path.to_str().context("a data file's name is no text")?.to_owned();
         let (rows, row_groups) = (file.rows, file.row_groups as u64);
         Ok(FileFacts { path, rows, row_groups, bytes: file.bytes, digest: file.digest.clone() })
     };
-    loaded.files.iter().map(fact).collect()
+    files.iter().map(fact).collect()
 }
 
 /// Memory that is used again.

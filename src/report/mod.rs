@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::extract::discover::Skipped;
 use crate::load::manifest::{DumpFacts, FileFacts, Manifest};
+use crate::load::replaced::Replacement;
 use crate::model::counts::{Cases, SourceCounts, Totals};
 use crate::model::money::{Currency, SCALE};
 use crate::model::reject::Reason;
@@ -33,6 +34,8 @@ pub struct RunFacts<'a> {
     pub identical: u64,
     /// Duplicates that differed.
     pub differing: u64,
+    /// Of each source a duplicate that was the same record, and one that differed.
+    pub examples: &'a [Replacement],
     /// What was not read.
     pub skipped: &'a [Skipped],
     /// What a merge tells.
@@ -133,6 +136,8 @@ pub struct SourceReport {
     pub identical_duplicates: u64,
     /// Duplicates dropped that differed.
     pub differing_duplicates: u64,
+    /// One duplicate that was the same record, and one that differed, where there are any: the first by dump and offset.
+    pub duplicate_examples: Vec<ReplacementReport>,
     /// Rows by state.
     pub states: BTreeMap<&'static str, u64>,
     /// Rows by classification.
@@ -171,6 +176,33 @@ pub struct CasesReport {
     pub source_file: String,
     /// Its offset.
     pub source_offset: u64,
+}
+
+/// Where a record stood whose row another one of its key replaced, and where that one stands.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReplacementReport {
+    /// Whether both say the same.
+    pub identical: bool,
+    /// The dump of the one that was dropped.
+    pub source_file: String,
+    /// Its offset.
+    pub source_offset: u64,
+    /// The dump of the one that stays.
+    pub kept_file: String,
+    /// Its offset.
+    pub kept_offset: u64,
+}
+
+impl From<&Replacement> for ReplacementReport {
+    fn from(replacement: &Replacement) -> Self {
+        Self {
+            identical: replacement.identical,
+            source_file: replacement.source_file.clone(),
+            source_offset: replacement.source_offset,
+            kept_file: replacement.kept_file.clone(),
+            kept_offset: replacement.kept_offset,
+        }
+    }
 }
 
 /// Quarantined records of one reason.
@@ -237,7 +269,12 @@ impl Report {
                 identical_duplicates: facts.identical,
                 differing_duplicates: facts.differing,
             },
-            sources: named.map(|(source, counts)| SourceReport::new(source.name(), counts, cases)).collect(),
+            sources: named
+                .map(|(source, counts)| {
+                    let examples = facts.examples.iter().filter(|example| example.source == source.name());
+                    SourceReport::new(source.name(), counts, examples.map(Into::into).collect(), cases)
+                })
+                .collect(),
             quarantine: facts
                 .reasons
                 .iter()
@@ -266,13 +303,19 @@ impl Report {
 }
 
 impl SourceReport {
-    fn new(source: &'static str, counts: &SourceCounts, cases: impl Fn(&Cases) -> CasesReport) -> Self {
+    fn new(
+        source: &'static str,
+        counts: &SourceCounts,
+        duplicate_examples: Vec<ReplacementReport>,
+        cases: impl Fn(&Cases) -> CasesReport,
+    ) -> Self {
         let totals = counts.totals.iter().map(|(currency, totals)| CurrencyReport::new(*currency, totals));
         Self {
             source,
             rows: counts.rows,
             identical_duplicates: counts.identical,
             differing_duplicates: counts.differing,
+            duplicate_examples,
             states: counts.states.iter().map(|(state, count)| (state.as_str(), *count)).collect(),
             classifications: counts.classifications.iter().map(|(word, count)| (word.as_str(), *count)).collect(),
             totals: totals.collect(),

@@ -68,6 +68,15 @@ fn the_whole_folder_in_one_run() {
     });
     assert_eq!(*report, expected);
     assert_eq!((place.rows().len(), place.rejects().len()), (94, 6));
+    let sources = place.report()["sources"].clone();
+    let examples = sources.as_array().unwrap().iter().map(|source| source["duplicate_examples"].as_array().unwrap());
+    let at = |example: &serde_json::Value| {
+        let of = |file: &str, offset: &str| format!("{}:{}", example[file].as_str().unwrap(), example[offset]);
+        (of("source_file", "source_offset"), of("kept_file", "kept_offset"), example["identical"] == true)
+    };
+    let place_of = |page: u8, offset: u32| format!("paydata/overlap-page-{page}.json:{offset}");
+    let expected = [(place_of(2, 654), place_of(1, 2549), false), (place_of(1, 1918), place_of(2, 23), true)];
+    assert_eq!(examples.flatten().map(at).collect::<Vec<_>>(), expected);
     // Of the two overlapping pages, the later version of a booking stays, though its page is read first.
     let rows = place.rows();
     let overlapping = |page: &str| rows.iter().filter(|row| row.text("source_file").ends_with(page)).count();

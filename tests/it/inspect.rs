@@ -292,6 +292,8 @@ fn sums_that_do_not_add_up_are_found() {
     let at = "_paynorm/manifest.json";
     damaged(set("/rows", json!(4)), &[&[at, "4 rows in all, and the parts add up to 3"]]);
     damaged(set("/duplicates", json!(0)), &[&[at, "0 duplicates in all, and the parts add up to 1"]]);
+    let nothing = &[&[at, "1 rows are replaced, and where their records stood is told of 0"][..]];
+    damaged(set("/replaced", json!([])), nothing);
     damaged(set("/quarantined", json!(u64::MAX)), &[&[at, "quarantined"], &["quarantine.jsonl", "1 lines"]]);
     damaged(set("/dumps/0/records", json!(9)), &[&[at, "9 records of a.ndjson are 2 rows and 1 quarantined"]]);
     damaged(
@@ -489,7 +491,7 @@ fn records_are_found_in_any_compression() {
         assert_eq!(found[0]["source_offset"], good("one").len() + 4);
         assert_eq!(found[0]["run_id"], place.manifest()["run_id"]);
         assert_eq!(found[0]["file"], place.manifest()["files"][0]["path"]);
-        assert_eq!(found[0]["replaced"], json!({"rows": 0, "of_dataset": 0, "of_dump": 0}));
+        assert_eq!(found[0]["replaced"], json!([]));
     }
 }
 
@@ -547,9 +549,47 @@ fn an_id_may_be_of_several_sources_and_rows() {
     place.run(&["explain", "lake", "secret-1", "--source", "paydata"]).exits(1);
     place.normalize(&["--mode", "replace"]).exits(3);
     assert_eq!(sources(&["secret-1"]), ["atpay b.ndjson", "spacivox c.ndjson"]);
-    for row in explained(&place, &["secret-1"]) {
-        assert_eq!(row["replaced"], json!({"rows": null, "of_dataset": 1, "of_dump": 0}));
-    }
+    let found = explained(&place, &["secret-1"]);
+    let expected = json!([{"source_file": "a.ndjson", "source_offset": 0, "identical": true}]);
+    assert_eq!((&found[0]["replaced"], &found[1]["replaced"]), (&expected, &json!([])));
+}
+
+#[test]
+fn what_a_row_replaced_is_told_through_all_runs() {
+    let place = Place::new();
+    let amount = |amount: u8| good("1").replace("\"amount\":2", &format!("\"amount\":{amount}"));
+    let merge = |name: &str, text: String| {
+        place.write(&format!("in/{name}"), text.as_bytes());
+        place.normalize(&["--mode", "merge", "--base", "in"]).exits(0);
+    };
+    merge("b", [amount(2), amount(2), amount(3)].join("\n"));
+    merge("c", [good("9"), amount(4)].join("\n"));
+    // This one comes before and gives way.
+    merge("a", amount(4) + " ");
+    let length = amount(2).len() as u64 + 1;
+    let at = |file: &str, offset: u64, identical: bool| json!({"source_file": file, "source_offset": offset, "identical": identical});
+    let expected = json!([at("a", 0, true), at("b", 0, false), at("b", length, false), at("b", 2 * length, false)]);
+    let found = explained(&place, &["1", "--dumps", "in"]);
+    assert_eq!((found.len(), &found[0]["replaced"]), (1, &expected));
+    let run = place.run(&["explain", "lake", "1"]).exits(0);
+    assert!(run.stdout.contains("replaced   a:0, the same\n  replaced   b:0, another version\n"), "{}", run.stdout);
+    assert_eq!(explained(&place, &["9"])[0]["replaced"], json!([]));
+    all_is_well(&place);
+    place.run(&["compact", "lake"]).exits(0);
+    assert_eq!(explained(&place, &["1"])[0]["replaced"], expected);
+    all_is_well(&place);
+    let file = place.manifest()["replaced"][1]["path"].as_str().unwrap().to_owned();
+    damage(&place.lake().join(&file));
+    let run = place.run(&["verify", "lake"]).exits(1);
+    assert!(run.stdout.contains(&format!("{file}: is not the file that was written")), "{}", run.stdout);
+}
+
+fn damage(path: &Path) {
+    let mut content = fs::read(path).unwrap();
+    let middle = content.len() / 2;
+    content[middle] ^= 1;
+    fs::remove_file(path).unwrap();
+    fs::write(path, content).unwrap();
 }
 
 #[test]
