@@ -36,13 +36,14 @@ impl ReadMore for &[u8] {
 pub struct Buffers(Mutex<Vec<Vec<u8>>>);
 
 impl Buffers {
-    /// More than these are not kept.
+    /// More than these are not kept, nor larger ones.
     const MOST: usize = 64;
+    const LARGEST: usize = 8 << 20;
 
     /// Keeps a buffer that is done with.
     pub fn give(&self, buffer: Vec<u8>) {
         let mut buffers = self.0.lock().expect("nobody panics with the lock");
-        if buffers.len() < Self::MOST {
+        if buffers.len() < Self::MOST && buffer.capacity() <= Self::LARGEST {
             buffers.push(buffer);
         }
     }
@@ -279,7 +280,7 @@ impl<'s, R: ReadMore> Chunks<'s, R> {
         }
         if bytes.capacity() - bytes.len() < self.sizes.read {
             // A large record makes the buffer grow by half, as doubling would take too much.
-            bytes.reserve_exact(self.sizes.buffer().max(bytes.len() / 2));
+            bytes.reserve_exact(self.sizes.buffer().max(bytes.len() / 4));
         }
         let count = self.reader.read_more(bytes, self.sizes.read)?;
         self.read += count as u64;

@@ -20,6 +20,8 @@ use super::money::{PRECISION, SCALE};
 
 /// The number that stands for null.
 const NULL: i64 = i64::MIN;
+/// Columns whose characters take more than this are not kept to be filled again.
+const MOST_KEPT: usize = 4 << 20;
 
 /// The values of a column.
 #[derive(Clone, Debug)]
@@ -83,7 +85,9 @@ impl Texts {
             return None;
         }
         self.pad(rows);
+        let large = self.characters.capacity() > MOST_KEPT;
         let taken = match order {
+            None if large => std::mem::take(self),
             None => self.clone(),
             Some(order) => {
                 let mut taken = Self::default();
@@ -98,6 +102,9 @@ impl Texts {
         };
         self.offsets.clear();
         self.characters.clear();
+        if large {
+            self.characters = String::new();
+        }
         Some(taken)
     }
 

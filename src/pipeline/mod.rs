@@ -295,6 +295,8 @@ struct Attempt<'a> {
     /// What the loader adds to.
     snapshot: Option<loader::Earlier>,
     window: Window,
+    /// What came since the last block ended.
+    block: Window,
 }
 
 impl<'a> Attempt<'a> {
@@ -344,6 +346,7 @@ impl<'a> Attempt<'a> {
             quarantine,
             quarantined_before,
             window: Window::default(),
+            block: Window::default(),
         })
     }
 
@@ -379,8 +382,8 @@ impl<'a> Attempt<'a> {
                 break;
             }
         }
-        loader.write(&self.window.batches)?;
-        self.window.batches.clear();
+        self.end_block(&mut loader)?;
+        self.write(&mut loader)?;
         let report = self.finish(loader)?;
         Ok(Outcome::Done(Box::new(report)))
     }
@@ -453,9 +456,9 @@ impl<'a> Attempt<'a> {
         for rejected in &normalized.rejects {
             self.quarantine(rejected)?;
         }
-        self.window.bytes += facts.record_bytes;
+        self.block.bytes += facts.record_bytes;
         if normalized.batch.rows > 0 {
-            self.window.batches.push(normalized.batch);
+            self.block.batches.push(normalized.batch);
         }
         if facts.ends_block {
             self.end_block(loader)?;
@@ -463,13 +466,21 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
-    /// Writes the window if it is full.
+    /// Takes the block into the window, which is written when it is full; before, if the block is too much for it.
     fn end_block(&mut self, loader: &mut Loader) -> Result<()> {
-        if self.window.bytes < self.config.window_bytes() {
-            return Ok(());
+        let most = self.config.window_bytes();
+        let block = std::mem::take(&mut self.block);
+        if self.window.bytes + block.bytes > most + most / 4 {
+            self.write(loader)?;
         }
+        self.window.bytes += block.bytes;
+        self.window.batches.extend(block.batches);
+        if self.window.bytes < most { Ok(()) } else { self.write(loader) }
+    }
+
+    fn write(&mut self, loader: &mut Loader) -> Result<()> {
         let window = std::mem::take(&mut self.window);
-        loader.write(&window.batches)
+        if window.batches.is_empty() { Ok(()) } else { loader.write(&window.batches) }
     }
 
     fn quarantine(&mut self, rejected: &Rejected) -> Result<()> {
