@@ -1,17 +1,21 @@
 //! The command line: the flags, and what they mean as a [`Config`]. The only place that knows flags.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use paynorm::config::{Config, Forced, Limit, Mode};
 use paynorm::inspect::explain::Question;
+use paynorm::load::manifest::Manifest;
 use paynorm::load::parquet_file::Codec;
 use paynorm::load::partition::Partitioning;
 use paynorm::model::money::Currency;
 use paynorm::model::time::Zone;
 use paynorm::sources::{self, Source};
+use paynorm::warehouse::load_script::{Dataset, load_script};
+use paynorm::warehouse::{Dialect, Table, dbt::dbt, ddl::ddl, path_text, questions};
 
 /// Normalizes raw JSON dumps of payment APIs to one schema and writes partitioned Parquet.
 #[derive(Debug, Parser)]
@@ -42,7 +46,19 @@ pub(crate) enum Command {
         /// Output format
         #[arg(long, value_enum, default_value_t)]
         format: SchemaFormat,
+        /// With `--format ddl`: whose SQL
+        #[arg(long, value_name = "NAME", required_if_eq("format", "ddl"), value_parser = dialects())]
+        dialect: Option<Dialect>,
+        /// With `--format ddl` or `dbt`: the table's name, with its schema if need be [default: transactions]
+        #[arg(long, value_name = "NAME", value_parser = Table::parse)]
+        table: Option<Table>,
     },
+    /// Print the statements that load a dataset into a warehouse, or attach it
+    #[command(after_help = LOAD_SCRIPT_HELP)]
+    LoadScript(LoadScriptArgs),
+    /// Print SQL that answers a question about a dataset
+    #[command(after_help = QUERY_HELP)]
+    Query(QueryArgs),
     /// Check a dataset against its manifest: files, rows, keys, sums and quarantine; changes nothing
     #[command(after_help = VERIFY_HELP)]
     Verify {
@@ -237,6 +253,91 @@ impl ExplainArgs {
     }
 }
 
+const LOAD_SCRIPT_HELP: &str = "\
+Nothing is connected to: run what is printed with the engine's own client. Run it again after each run of paynorm.
+
+Exit codes: 0 printed; 1 the manifest can't be read; 2 there is no dataset, or wrong usage.
+
+Examples:
+  paynorm load-script lake --dialect duckdb | duckdb finance.db
+  paynorm load-script lake --dialect postgres > load.sql && psql --no-psqlrc --file load.sql
+  paynorm load-script lake --dialect bigquery --table finance.transactions --location gs://bucket/lake";
+
+const QUERY_HELP: &str = "\
+Nothing is computed here: let DuckDB run what is printed.
+
+Exit codes: 0 printed; 1 the manifest can't be read; 2 there is no dataset, or wrong usage.
+
+Examples:
+  duckdb -c \"$(paynorm query lake fees)\"
+  duckdb -c \"$(paynorm query lake pending --as-of 2024-01-31)\"";
+
+#[derive(Debug, Args)]
+pub(crate) struct LoadScriptArgs {
+    /// The directory of the dataset
+    #[arg(value_name = "DIR")]
+    pub(crate) dataset: PathBuf,
+    /// Whose SQL
+    #[arg(long, value_name = "NAME", value_parser = dialects())]
+    dialect: Dialect,
+    /// The table's name, with its schema if need be
+    #[arg(long, value_name = "NAME", value_parser = Table::parse, default_value_t)]
+    table: Table,
+    /// Where the dataset was copied to: a URL of a bucket [default: where it is]
+    #[arg(long, value_name = "URL")]
+    location: Option<String>,
+}
+
+impl LoadScriptArgs {
+    /// The statements.
+    ///
+    /// # Errors
+    /// When the engine can't reach the dataset, and what to do.
+    pub(crate) fn text(&self, manifest: &Manifest) -> Result<String> {
+        let dataset = Dataset::new(manifest, absolute(&self.dataset)?, self.location.as_deref())?;
+        load_script(self.dialect, &self.table, &dataset)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QueryArgs {
+    /// The directory of the dataset
+    #[arg(value_name = "DIR")]
+    pub(crate) dataset: PathBuf,
+    /// The question
+    #[arg(value_name = "QUESTION", value_parser = question_names())]
+    question: String,
+    /// What the question takes for now, such as 2024-01-31 [default: the clock when the SQL runs]
+    #[arg(long, value_name = "TIME")]
+    as_of: Option<String>,
+}
+
+impl QueryArgs {
+    /// The statements.
+    ///
+    /// # Errors
+    /// When the time is none.
+    pub(crate) fn text(&self, manifest: &Manifest) -> Result<String> {
+        let dataset = Dataset::new(manifest, absolute(&self.dataset)?, None)?;
+        let question = questions::find(&self.question).context("no such question")?;
+        questions::query(question, &dataset, self.as_of.as_deref())
+    }
+}
+
+fn absolute(path: &Path) -> Result<String> {
+    path_text(&std::path::absolute(path)?)
+}
+
+fn dialects() -> impl TypedValueParser<Value = Dialect> {
+    let names = Dialect::ALL.iter().map(|dialect| dialect.name());
+    PossibleValuesParser::new(names).map(|name| Dialect::parse(&name).expect("it is one of them"))
+}
+
+fn question_names() -> PossibleValuesParser {
+    let value = |question: &questions::Question| PossibleValue::new(question.name).help(question.about);
+    questions::ALL.iter().map(value).collect::<Vec<_>>().into()
+}
+
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct NormalizeArgs {
@@ -295,6 +396,10 @@ pub(crate) enum SchemaFormat {
     Json,
     /// A Markdown table
     Markdown,
+    /// The statement that makes a table of it, with comments; see --dialect
+    Ddl,
+    /// A source file of dbt, with descriptions and tests
+    Dbt,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -443,8 +548,8 @@ pub(crate) fn list_sources(json: bool) -> Result<String> {
     Ok(list.collect::<Vec<_>>().join("\n"))
 }
 
-/// The data dictionary.
-pub(crate) fn show_schema(format: SchemaFormat) -> Result<String> {
+/// The data dictionary, or what is made from it.
+pub(crate) fn show_schema(format: SchemaFormat, dialect: Option<Dialect>, table: Option<Table>) -> Result<String> {
     use paynorm::model::columns::{COLUMNS, VERSION};
     let null = |nullable: bool| if nullable { "null" } else { "required" };
     Ok(match format {
@@ -475,5 +580,7 @@ pub(crate) fn show_schema(format: SchemaFormat) -> Result<String> {
             let schema = serde_json::json!({ "name": "transactions", "version": VERSION, "columns": columns });
             serde_json::to_string_pretty(&schema)? + "\n"
         }
+        SchemaFormat::Ddl => ddl(dialect.context("--format ddl needs --dialect")?, &table.unwrap_or_default()),
+        SchemaFormat::Dbt => dbt(&table.unwrap_or_default()),
     })
 }

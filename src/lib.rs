@@ -12,7 +12,7 @@
 //! ```text
 //! 4  main · cli
 //! 3  pipeline │ inspect
-//! 2  normalize │ config │ report
+//! 2  normalize │ config │ report │ warehouse
 //! 1  extract │ sources │ load
 //! 0  model
 //! ```
@@ -38,3 +38,4 @@ pub mod normalize;
 pub mod pipeline;
 pub mod report;
 pub mod sources;
+pub mod warehouse;

@@ -4,6 +4,7 @@ mod cli;
 
 use std::fmt::Display;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -12,6 +13,7 @@ use std::time::Instant;
 use clap::Parser;
 use paynorm::config::Config;
 use paynorm::inspect::{self, explain::explain, verify::verify};
+use paynorm::load::manifest::Manifest;
 use paynorm::pipeline::{self, Failure, maintain};
 use serde::Serialize;
 
@@ -42,7 +44,9 @@ fn main() -> ExitCode {
             (0, format!("{before} files before, {now} now, {} written again; {rows} rows\n", report.rewritten))
         }),
         Command::Sources { json } => show(cli::list_sources(json)),
-        Command::Schema { format } => show(cli::show_schema(format)),
+        Command::Schema { format, dialect, table } => show(cli::show_schema(format, dialect, table)),
+        Command::LoadScript(args) => script(&args.dataset, |manifest| args.text(manifest)),
+        Command::Query(args) => script(&args.dataset, |manifest| args.text(manifest)),
         Command::Verify { dataset, json } => answer(verify(&dataset), json, |found| found.faults.is_empty()),
         Command::Explain(args) => match args.question() {
             Ok(question) => answer(explain(question), args.json, |found| !found.rows.is_empty()),
@@ -121,8 +125,7 @@ fn summarize(print: &PrintArgs, report: &impl Serialize, text: &str, start: Inst
 fn answer<T: Serialize + Display>(found: Result<T, inspect::Failure>, json: bool, good: impl Fn(&T) -> bool) -> u8 {
     let found = match found {
         Ok(found) => found,
-        Err(inspect::Failure::NoDataset(error)) => return complain(&error, USAGE),
-        Err(inspect::Failure::Failed(error)) => return complain(&error, FAILED),
+        Err(failure) => return refuse(&failure),
     };
     let text = if json { serde_json::to_string_pretty(&found).map(|text| text + "\n") } else { Ok(found.to_string()) };
     let mut stdout = std::io::stdout().lock();
@@ -133,6 +136,22 @@ fn answer<T: Serialize + Display>(found: Result<T, inspect::Failure>, json: bool
         }
         _ if good(&found) => 0,
         _ => FAILED,
+    }
+}
+
+fn refuse(failure: &inspect::Failure) -> u8 {
+    match failure {
+        inspect::Failure::NoDataset(error) => complain(error, USAGE),
+        inspect::Failure::Failed(error) => complain(error, FAILED),
+    }
+}
+
+/// Prints statements for a dataset.
+fn script(dataset: &Path, text: impl FnOnce(&Manifest) -> anyhow::Result<String>) -> u8 {
+    match inspect::manifest(dataset).map(|manifest| text(&manifest)) {
+        Ok(Ok(text)) => show(Ok(text)),
+        Ok(Err(error)) => complain(&error, USAGE),
+        Err(failure) => refuse(&failure),
     }
 }
 

@@ -22,6 +22,7 @@ use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 use parquet::schema::types::SchemaDescriptor;
 
 use crate::load::commit::{MANIFEST, META_DIRECTORY};
+use crate::load::manifest::Manifest;
 use crate::load::quarantine::{self, Entry};
 use crate::model::columns::{self, COLUMNS};
 use crate::model::paths::shown;
@@ -39,6 +40,15 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
     }
+}
+
+/// The manifest of a dataset, to say how to read it. Its paths are not to be trusted.
+///
+/// # Errors
+/// When there is no dataset, or its manifest can't be read.
+pub fn manifest(dataset: &Path) -> Result<Manifest, Failure> {
+    let text = manifest_text(dataset)?;
+    Ok(Manifest::parse(&text).map_err(|what| anyhow!("{} {what}", shown(&dataset.join(manifest_path()))))?)
 }
 
 /// The manifest's path within a dataset.

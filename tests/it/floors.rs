@@ -14,6 +14,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("normalize", 2),
     ("config", 2),
     ("report", 2),
+    ("warehouse", 2),
     ("pipeline", 3),
     ("inspect", 3),
     ("main", 4),

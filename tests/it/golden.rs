@@ -101,7 +101,8 @@ fn golden() -> PathBuf {
 
 fn golden_files() -> Vec<PathBuf> {
     let listed = |path: &Path| fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
-    listed(&golden()).iter().flat_map(|folder| listed(folder)).collect()
+    let is_of_source = |folder: &PathBuf| samples().join(folder.file_name().unwrap()).is_dir();
+    listed(&golden()).iter().filter(|folder| is_of_source(folder)).flat_map(|folder| listed(folder)).collect()
 }
 
 /// The lines of two texts side by side, as long as the longer one.

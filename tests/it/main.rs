@@ -27,3 +27,4 @@ mod shapes;
 mod sources;
 mod suite;
 mod time;
+mod warehouse;

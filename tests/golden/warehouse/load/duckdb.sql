@@ -1,0 +1,52 @@
+-- DuckDB: a dataset of paynorm, 3 rows in 1 files, run RUN
+-- Attached in place; a filter on the partition keys leaves the other files closed.
+CREATE OR REPLACE VIEW finance.transactions AS
+SELECT * FROM read_parquet('s3://bucket/lake/feed=*/month=*/*.parquet', hive_partitioning = true, hive_types = {feed: VARCHAR, month: VARCHAR});
+
+COMMENT ON VIEW finance.transactions IS 'one row is one transaction of one source; unified schema, version 1';
+COMMENT ON COLUMN finance.transactions.source IS 'the source that the transaction was read from';
+COMMENT ON COLUMN finance.transactions.transaction_id IS 'the source''s own id; (source, transaction_id) is the key';
+COMMENT ON COLUMN finance.transactions.occurred_at IS 'when the transaction took place; decides the partition';
+COMMENT ON COLUMN finance.transactions.utc_offset_minutes IS 'the UTC offset written for occurred_at; null when none was written';
+COMMENT ON COLUMN finance.transactions.gross_amount IS 'amount before fees, in major units';
+COMMENT ON COLUMN finance.transactions.net_amount IS 'amount after fees';
+COMMENT ON COLUMN finance.transactions.fee_amount IS 'what the transaction cost; positive is a cost, negative a fee returned';
+COMMENT ON COLUMN finance.transactions.currency IS 'ISO 4217 code of the gross amount, or of the first amount present';
+COMMENT ON COLUMN finance.transactions.net_currency IS 'ISO 4217 code of the net amount';
+COMMENT ON COLUMN finance.transactions.fee_currency IS 'ISO 4217 code of the fee';
+COMMENT ON COLUMN finance.transactions.amount_check IS 'balanced, unbalanced, derived, partial or mixed_currency';
+COMMENT ON COLUMN finance.transactions.classification IS 'what kind of transaction it is';
+COMMENT ON COLUMN finance.transactions.state IS 'pending, requires_action, succeeded, failed or unknown';
+COMMENT ON COLUMN finance.transactions.source_classification IS 'the source''s own word for the classification';
+COMMENT ON COLUMN finance.transactions.source_state IS 'the source''s own word or number for the state; null when it is implied';
+COMMENT ON COLUMN finance.transactions.failure_reason IS 'why the transaction failed, in the source''s words';
+COMMENT ON COLUMN finance.transactions.created_at IS 'when the source created the record';
+COMMENT ON COLUMN finance.transactions.updated_at IS 'when the source last changed the record';
+COMMENT ON COLUMN finance.transactions.completed_at IS 'when the transaction was completed';
+COMMENT ON COLUMN finance.transactions.booking_date IS 'the calendar date on which the provider booked it';
+COMMENT ON COLUMN finance.transactions.value_date IS 'the calendar date from which the money counts';
+COMMENT ON COLUMN finance.transactions.reference IS 'the merchant''s own reference or order number';
+COMMENT ON COLUMN finance.transactions.receipt_number IS 'the number of the receipt';
+COMMENT ON COLUMN finance.transactions.description IS 'what the source says of the transaction';
+COMMENT ON COLUMN finance.transactions.payment_id IS 'the payment that the transaction belongs to';
+COMMENT ON COLUMN finance.transactions.payment_method_id IS 'the payer''s means of payment';
+COMMENT ON COLUMN finance.transactions.charge_attempt_id IS 'the attempt to charge that made the transaction';
+COMMENT ON COLUMN finance.transactions.provider IS 'the payment gateway';
+COMMENT ON COLUMN finance.transactions.provider_transaction_id IS 'the gateway''s id of the transaction';
+COMMENT ON COLUMN finance.transactions.provider_account_id IS 'the merchant''s account at the gateway';
+COMMENT ON COLUMN finance.transactions.provider_payment_method_id IS 'the gateway''s id of the means of payment';
+COMMENT ON COLUMN finance.transactions.accounting_code IS 'the merchant''s accounting code';
+COMMENT ON COLUMN finance.transactions.campaign_id IS 'the campaign';
+COMMENT ON COLUMN finance.transactions.job_id IS 'the job';
+COMMENT ON COLUMN finance.transactions.team_id IS 'the team';
+COMMENT ON COLUMN finance.transactions.report_id IS 'the provider''s report that lists the transaction';
+COMMENT ON COLUMN finance.transactions.payer_id IS 'the source''s id of the payer; personal data';
+COMMENT ON COLUMN finance.transactions.payer_name IS 'the payer''s name; personal data';
+COMMENT ON COLUMN finance.transactions.payer_email IS 'the payer''s e-mail address; personal data';
+COMMENT ON COLUMN finance.transactions.payer_username IS 'the payer''s user name; personal data';
+COMMENT ON COLUMN finance.transactions.is_anonymous IS 'whether the payer asked not to be named';
+COMMENT ON COLUMN finance.transactions.is_balance_relevant IS 'whether the transaction changes the balance';
+COMMENT ON COLUMN finance.transactions.extra IS 'a JSON object of every member that no column takes, text as in the source';
+COMMENT ON COLUMN finance.transactions.source_file IS 'path of the dump, relative to the base directory';
+COMMENT ON COLUMN finance.transactions.source_offset IS 'byte offset of the record in the decompressed dump';
+SELECT count(*) AS loaded, 3 AS expected FROM finance.transactions;

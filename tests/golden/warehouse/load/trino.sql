@@ -1,0 +1,56 @@
+-- Trino: a dataset of paynorm, 3 rows in 1 files, run RUN
+-- Attached in place, in a catalog of the Hive connector whose hive.timestamp-precision is MICROSECONDS. Tables of
+-- Hive know no zone: the times are UTC. Not run by paynorm's tests; see docs/warehouses.md.
+CREATE TABLE IF NOT EXISTS finance.transactions (
+    source VARCHAR COMMENT 'the source that the transaction was read from',
+    transaction_id VARCHAR COMMENT 'the source''s own id; (source, transaction_id) is the key',
+    occurred_at TIMESTAMP(6) COMMENT 'when the transaction took place; decides the partition',
+    utc_offset_minutes INTEGER COMMENT 'the UTC offset written for occurred_at; null when none was written',
+    gross_amount DECIMAL(18,4) COMMENT 'amount before fees, in major units',
+    net_amount DECIMAL(18,4) COMMENT 'amount after fees',
+    fee_amount DECIMAL(18,4) COMMENT 'what the transaction cost; positive is a cost, negative a fee returned',
+    currency VARCHAR COMMENT 'ISO 4217 code of the gross amount, or of the first amount present',
+    net_currency VARCHAR COMMENT 'ISO 4217 code of the net amount',
+    fee_currency VARCHAR COMMENT 'ISO 4217 code of the fee',
+    amount_check VARCHAR COMMENT 'balanced, unbalanced, derived, partial or mixed_currency',
+    classification VARCHAR COMMENT 'what kind of transaction it is',
+    state VARCHAR COMMENT 'pending, requires_action, succeeded, failed or unknown',
+    source_classification VARCHAR COMMENT 'the source''s own word for the classification',
+    source_state VARCHAR COMMENT 'the source''s own word or number for the state; null when it is implied',
+    failure_reason VARCHAR COMMENT 'why the transaction failed, in the source''s words',
+    created_at TIMESTAMP(6) COMMENT 'when the source created the record',
+    updated_at TIMESTAMP(6) COMMENT 'when the source last changed the record',
+    completed_at TIMESTAMP(6) COMMENT 'when the transaction was completed',
+    booking_date DATE COMMENT 'the calendar date on which the provider booked it',
+    value_date DATE COMMENT 'the calendar date from which the money counts',
+    reference VARCHAR COMMENT 'the merchant''s own reference or order number',
+    receipt_number VARCHAR COMMENT 'the number of the receipt',
+    description VARCHAR COMMENT 'what the source says of the transaction',
+    payment_id VARCHAR COMMENT 'the payment that the transaction belongs to',
+    payment_method_id VARCHAR COMMENT 'the payer''s means of payment',
+    charge_attempt_id VARCHAR COMMENT 'the attempt to charge that made the transaction',
+    provider VARCHAR COMMENT 'the payment gateway',
+    provider_transaction_id VARCHAR COMMENT 'the gateway''s id of the transaction',
+    provider_account_id VARCHAR COMMENT 'the merchant''s account at the gateway',
+    provider_payment_method_id VARCHAR COMMENT 'the gateway''s id of the means of payment',
+    accounting_code VARCHAR COMMENT 'the merchant''s accounting code',
+    campaign_id VARCHAR COMMENT 'the campaign',
+    job_id VARCHAR COMMENT 'the job',
+    team_id VARCHAR COMMENT 'the team',
+    report_id VARCHAR COMMENT 'the provider''s report that lists the transaction',
+    payer_id VARCHAR COMMENT 'the source''s id of the payer; personal data',
+    payer_name VARCHAR COMMENT 'the payer''s name; personal data',
+    payer_email VARCHAR COMMENT 'the payer''s e-mail address; personal data',
+    payer_username VARCHAR COMMENT 'the payer''s user name; personal data',
+    is_anonymous BOOLEAN COMMENT 'whether the payer asked not to be named',
+    is_balance_relevant BOOLEAN COMMENT 'whether the transaction changes the balance',
+    extra VARCHAR COMMENT 'a JSON object of every member that no column takes, text as in the source',
+    source_file VARCHAR COMMENT 'path of the dump, relative to the base directory',
+    source_offset BIGINT COMMENT 'byte offset of the record in the decompressed dump',
+    feed VARCHAR,
+    month VARCHAR
+)
+COMMENT 'one row is one transaction of one source; unified schema, version 1'
+WITH (format = 'PARQUET', external_location = 's3://bucket/lake', partitioned_by = ARRAY['feed', 'month']);
+CALL system.sync_partition_metadata(schema_name => 'finance', table_name => 'transactions', mode => 'FULL');
+SELECT count(*) AS loaded, 3 AS expected FROM finance.transactions;
