@@ -21,7 +21,7 @@ trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check duckdb==2.0.0 duckdb-cli==1.5.6 pyarrow==26.0.1 \
-    polars==2.1.0 chdb==4.4.0 pyspark==4.3.0 sqlglot==30.30.0
+    polars==2.1.0 chdb==4.4.0 pyspark==4.3.0 sqlglot==30.30.0 dbt-core==1.11.16 dbt-duckdb==1.10.1
 cargo build --release --locked --bin paynorm --example generate
 target=${CARGO_TARGET_DIR:-target}/release
 PATH="$work/venv/bin:$PATH" "$work/venv/bin/python" tests/warehouses.py --paynorm "$target/paynorm" \

@@ -219,7 +219,7 @@ fn clickhouse(table: &Table, dataset: &Dataset) -> Result<String> {
         Place::Url(url) => format!("s3({}, 'Parquet')", dialect.text(&dataset.pattern(url))),
     };
     Ok(format!(
-        "-- Loaded; the new table takes the place of the old one when it is full. Years 1900 to 2299 fit.\n\
+        "-- Loaded; the new table takes the place of the old one when it is full.\n\
          {}\nAS SELECT\n    {}\nFROM {from};\n{}",
         create(dialect, table, Existing::Replace, dataset.keys),
         listed(&column_names()),

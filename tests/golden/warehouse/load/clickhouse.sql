@@ -1,5 +1,5 @@
 -- ClickHouse: a dataset of paynorm, 3 rows in 1 files, run RUN
--- Loaded; the new table takes the place of the old one when it is full. Years 1900 to 2299 fit.
+-- Loaded; the new table takes the place of the old one when it is full.
 CREATE OR REPLACE TABLE finance.transactions (
     source String COMMENT 'the source that the transaction was read from',
     transaction_id String COMMENT 'the source\'s own id; (source, transaction_id) is the key',
