@@ -575,6 +575,15 @@ class Suite:
                 check(False, f"postgres: a load with {name} fails")
             except RuntimeError:
                 check(self.totals(postgres) == before, f"postgres: a load with {name} fails and changes nothing")
+        (self.work / "nul-in").mkdir()
+        record = {"id": "a\0b", "timestamp": 1422566591, "offer_name": "o", "amount": 2, "status": "Successful"}
+        (self.work / "nul-in" / "nul.json").write_text(json.dumps([record]))
+        try:
+            postgres.run(self.script(self.normalize("nul", [self.work / "nul-in"]), postgres))
+            check(False, "postgres: a text with U+0000 fails the load")
+        except RuntimeError as error:
+            good = "U+0000" in str(error) and self.totals(postgres) == before
+            check(good, "postgres: a text with U+0000 fails the load, which says so and changes nothing")
         postgres.run(script)
         check(self.totals(postgres) == before, "postgres: the same load again gives the same rows")
 

@@ -68,6 +68,12 @@ impl Dataset {
         format!("{root}/{levels}*.parquet")
     }
 
+    /// What the names in the dataset's directory begin with that hold data: the directories of the first level, or the data
+    /// files themselves; never `_paynorm`.
+    fn first_letters(&self) -> String {
+        self.levels.first().map_or("part-".to_owned(), |level| format!("{}=", level.name()))
+    }
+
     /// The URL, for an engine that reads none of this machine's files.
     fn url(&self, dialect: Dialect, schemes: &[&str]) -> Result<&str> {
         let known = |url: &str| schemes.is_empty() || schemes.iter().any(|scheme| url.starts_with(scheme));
@@ -166,8 +172,9 @@ fn postgres(table: &Table, dataset: &Dataset) -> Result<String> {
     });
     // Text as COPY reads it: what would end a field or a line, and the escape itself, are escaped; no value is \N.
     let escape = r"replace(replace(replace(replace(v, '\', '\\'), chr(9), '\t'), chr(10), '\n'), chr(13), '\r')";
+    let refused = "contains(v, chr(0)) THEN error('a text holds U+0000, which PostgreSQL can''t store')";
     let select = format!(
-        "SET TimeZone = 'UTC'; CREATE MACRO t(v) AS {escape}; COPY (SELECT {} FROM read_parquet({}, hive_partitioning = \
+        "SET TimeZone = 'UTC'; CREATE MACRO t(v) AS CASE WHEN {refused} ELSE {escape} END; COPY (SELECT {} FROM read_parquet({}, hive_partitioning = \
          false)) TO '/dev/stdout' (FORMAT csv, HEADER false, DELIMITER E'\\t', QUOTE '', ESCAPE '', NULLSTR '\\N')",
         fields.collect::<Vec<_>>().join(", "),
         Dialect::DuckDb.text(&duckdb_pattern(dataset)?),
@@ -262,8 +269,7 @@ fn bigquery(table: &Table, dataset: &Dataset) -> Result<String> {
     let dialect = Dialect::BigQuery;
     let url = dataset.url(dialect, &["gs://"])?;
     let files = table.beside("_files");
-    // One wildcard, which goes over directories; only data files end so.
-    let uris = dialect.text(&format!("{url}/*.parquet"));
+    let uris = dialect.text(&format!("{url}/{}*", dataset.first_letters()));
     let (columns, prefix) = match dataset.levels.is_empty() {
         true => (String::new(), String::new()),
         false => (
@@ -313,8 +319,6 @@ fn snowflake(table: &Table, dataset: &Dataset) -> Result<String> {
 fn redshift(table: &Table, dataset: &Dataset) -> Result<String> {
     let dialect = Dialect::Redshift;
     let url = dataset.url(dialect, &["s3://"])?;
-    // What names begin with: the directories of the first level, or the data files themselves, and never `_paynorm`.
-    let first = dataset.levels.first().map_or("part-".to_owned(), |level| format!("{}=", level.name()));
     Ok(format!(
         "-- Loaded, in one step. The role of the cluster must be able to read the bucket, which is in its region.\n\
          -- Not run by paynorm's tests; see docs/warehouses.md.\n\
@@ -325,7 +329,7 @@ fn redshift(table: &Table, dataset: &Dataset) -> Result<String> {
          COMMIT;\n{}",
         create(dialect, table, Existing::Keep, dataset.keys),
         comments(dialect, table, "TABLE"),
-        dialect.text(&format!("{url}/{first}")),
+        dialect.text(&format!("{url}/{}", dataset.first_letters())),
         check(table, dataset),
     ))
 }

@@ -2,7 +2,7 @@
 -- Attached as finance.transactions_files and loaded into finance.transactions, in one step. Not run by paynorm's tests; see docs/warehouses.md.
 CREATE OR REPLACE EXTERNAL TABLE finance.transactions_files
 WITH PARTITION COLUMNS (feed STRING, month STRING)
-OPTIONS (format = 'PARQUET', uris = ['gs://bucket/lake/*.parquet'], hive_partition_uri_prefix = 'gs://bucket/lake');
+OPTIONS (format = 'PARQUET', uris = ['gs://bucket/lake/feed=*'], hive_partition_uri_prefix = 'gs://bucket/lake');
 CREATE TABLE IF NOT EXISTS finance.transactions (
     source STRING NOT NULL OPTIONS (description = 'the source that the transaction was read from'),
     transaction_id STRING NOT NULL OPTIONS (description = 'the source\'s own id; (source, transaction_id) is the key'),
