@@ -3,7 +3,7 @@
 //!
 //! All of it is text, made from the one table of columns, the vocabulary and what a manifest says; nothing is read or
 //! connected to here. What surprises: each dialect escapes texts in another way, and a wrong way gives another text
-//! without any error, so [`Dialect::text`] is the only place that quotes.
+//! without any error, so `Dialect::text` is the only place that quotes.
 
 pub mod dbt;
 pub mod ddl;
