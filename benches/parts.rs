@@ -66,7 +66,7 @@ fn scan(criterion: &mut Criterion) {
 fn map(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("normalize");
     let settings = vec![Settings::default(); sources::ALL.len()];
-    let rules = Rules { settings, partitioning: Partitioning::default() };
+    let rules = Rules { settings, partitioning: Partitioning::default(), redactor: None };
     for source in sources::ALL {
         let dump = dump(source.name(), "ndjson");
         let mut all = Vec::new();
@@ -87,7 +87,7 @@ fn map(criterion: &mut Criterion) {
 fn encode(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("encode");
     let settings = vec![Settings::default(); sources::ALL.len()];
-    let rules = Rules { settings, partitioning: Partitioning(Vec::new()) };
+    let rules = Rules { settings, partitioning: Partitioning(Vec::new()), redactor: None };
     for source in sources::ALL {
         let dump = dump(source.name(), "ndjson");
         let mut batches = Vec::new();

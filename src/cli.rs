@@ -2,17 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use paynorm::config::{Config, Forced, Limit, Mode};
+use paynorm::config::Config;
 use paynorm::inspect::explain::Question;
 use paynorm::load::manifest::Manifest;
-use paynorm::load::parquet_file::Codec;
-use paynorm::load::partition::Partitioning;
-use paynorm::model::money::Currency;
-use paynorm::model::time::Zone;
+use paynorm::model::paths::shown;
+use paynorm::settings::{Choice, Settings, source_number};
 use paynorm::sources::{self, Source};
 use paynorm::warehouse::load_script::{Dataset, load_script};
 use paynorm::warehouse::{Dialect, Table, dbt::dbt, ddl::ddl, path_text, questions};
@@ -72,6 +70,9 @@ pub(crate) enum Command {
     /// Show the rows of a transaction, their records, and which member each value came from; changes nothing
     #[command(after_help = EXPLAIN_HELP)]
     Explain(ExplainArgs),
+    /// Show the configuration in force, and who told each value: a line of paynorm.toml, a variable or a flag
+    #[command(after_help = CONFIG_HELP)]
+    Config(Box<ConfigArgs>),
 }
 
 const NORMALIZE_HELP: &str = "\
@@ -104,26 +105,85 @@ struct SourceArgs {
 }
 
 impl SourceArgs {
-    fn apply(&self, config: &mut Config) -> Result<()> {
-        config.forced = self.source.iter().map(|text| forced(text)).collect::<Result<_>>()?;
-        for text in &self.currency {
-            let (number, code) = of_source("--currency", text)?;
-            if sources::ALL[number].writes_currency() {
-                bail!("--currency {text}: {} has its own currency", sources::ALL[number].name());
-            }
-            let currency = Currency::parse(code);
-            config.settings[number].currency = Some(
-                currency.ok_or_else(|| anyhow!("--currency {text}: {code:?} is no three-letter code such as EUR"))?,
-            );
+    fn tell(&self, settings: &mut Settings) -> Result<()> {
+        for text in &self.source {
+            let (name, pattern) = text.split_once('=').unwrap_or((text, "*"));
+            settings.flag(format!("--source {text}"), &["sources", name, "glob"], pattern);
         }
-        for text in &self.timezone {
-            let (number, name) = of_source("--timezone", text)?;
-            let hint = "is no IANA time zone such as Europe/Zurich";
-            config.settings[number].zone =
-                Zone::parse(name).ok_or_else(|| anyhow!("--timezone {text}: {name:?} {hint}"))?;
+        for (flag, key, list) in
+            [("--currency", "currency", &self.currency), ("--timezone", "timezone", &self.timezone)]
+        {
+            for text in list {
+                let (name, value) =
+                    text.split_once('=').ok_or_else(|| anyhow!("{flag} {text}: expected SOURCE=VALUE"))?;
+                settings.flag(format!("{flag} {text}"), &["sources", name, key], value);
+            }
         }
         Ok(())
     }
+}
+
+/// Which configuration is read.
+#[derive(Debug, Args)]
+struct FileArgs {
+    /// The configuration [default: what `PAYNORM_CONFIG` says, else paynorm.toml beside the dumps or in the current directory]
+    #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
+    config: Option<PathBuf>,
+    /// Read no configuration
+    #[arg(long)]
+    no_config: bool,
+}
+
+impl FileArgs {
+    /// What is told before the flags.
+    fn settings(&self, inputs: &[PathBuf]) -> Result<Settings> {
+        let choice = match &self.config {
+            _ if self.no_config => Choice::None,
+            Some(path) => Choice::Named(path),
+            None => Choice::Beside(inputs),
+        };
+        Settings::read(choice, &|name| std::env::var_os(name))
+    }
+}
+
+/// What is done to personal data.
+#[derive(Debug, Args)]
+struct PersonalArgs {
+    /// A rule for personal data, such as `payer_email=hash` or `extra.phone=drop`, see docs/personal-data.md; may
+    /// be repeated
+    #[arg(long, value_name = "NAME=RULE")]
+    personal: Vec<String>,
+    /// What the quarantine keeps of texts [default: keep; in a merge, as the dataset is]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    quarantine_raw: Option<RawArg>,
+}
+
+impl PersonalArgs {
+    fn tell(&self, settings: &mut Settings) -> Result<()> {
+        for text in &self.personal {
+            let said = format!("--personal {text}");
+            let (name, rule) = text.rsplit_once('=').ok_or_else(|| anyhow!("{said}: expected NAME=RULE"))?;
+            match name.split_once('.') {
+                Some((extra, member)) => settings.flag(said, &["personal", extra, member], rule),
+                None => settings.flag(said, &["personal", name], rule),
+            }
+        }
+        if let Some(raw) = self.quarantine_raw {
+            tell_word(settings, "--quarantine-raw", &["quarantine_raw"], &raw);
+        }
+        Ok(())
+    }
+}
+
+/// Tells one of the words that a flag knows.
+fn tell_word(settings: &mut Settings, flag: &str, key: &[&str], word: &impl ValueEnum) {
+    if let Some(value) = word.to_possible_value() {
+        settings.flag(format!("{flag} {}", value.get_name()), key, value.get_name());
+    }
+}
+
+fn tell_path(settings: &mut Settings, flag: &str, key: &[&str], path: &Path) {
+    settings.flag(format!("{flag} {}", shown(path)), key, path);
 }
 
 /// What the machine may be used for.
@@ -131,21 +191,19 @@ impl SourceArgs {
 struct MachineArgs {
     /// Threads to use [default: one per core]
     #[arg(long, value_name = "N")]
-    threads: Option<usize>,
-    /// Memory to stay below, such as 512MB or 2GB; at least 64MB
-    #[arg(long, value_name = "SIZE", default_value = "512MB")]
-    memory: String,
+    threads: Option<String>,
+    /// Memory to stay below, such as 512MB or 2GB; at least 64MB [default: 512MB]
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<String>,
 }
 
 impl MachineArgs {
-    fn apply(&self, config: &mut Config) -> Result<()> {
-        match self.threads {
-            Some(0) => bail!("--threads 0: at least one thread is needed"),
-            Some(threads) => config.threads = threads,
-            None => {}
+    fn tell(&self, settings: &mut Settings) {
+        for (flag, key, text) in [("--threads", "threads", &self.threads), ("--memory", "memory", &self.memory)] {
+            if let Some(text) = text {
+                settings.flag(format!("{flag} {text}"), &["limits", key], text);
+            }
         }
-        config.memory = memory(&self.memory)?;
-        Ok(())
     }
 }
 
@@ -166,7 +224,11 @@ pub(crate) struct ReplayArgs {
     #[arg(value_name = "DIR")]
     dataset: PathBuf,
     #[command(flatten)]
+    file: FileArgs,
+    #[command(flatten)]
     sources: SourceArgs,
+    #[command(flatten)]
+    personal: PersonalArgs,
     #[command(flatten)]
     machine: MachineArgs,
     #[command(flatten)]
@@ -174,15 +236,16 @@ pub(crate) struct ReplayArgs {
 }
 
 impl ReplayArgs {
-    /// The configuration that the flags ask for.
+    /// The configuration that is asked for.
     ///
     /// # Errors
     /// What is wrong with a value, and what would be right.
     pub(crate) fn config(&self) -> Result<Config> {
-        let mut config = Config::new(Vec::new(), self.dataset.clone());
-        self.sources.apply(&mut config)?;
-        self.machine.apply(&mut config)?;
-        Ok(config)
+        let mut settings = self.file.settings(&[])?;
+        self.sources.tell(&mut settings)?;
+        self.personal.tell(&mut settings)?;
+        self.machine.tell(&mut settings);
+        Ok(Config { out: self.dataset.clone(), ..settings.config()? })
     }
 }
 
@@ -192,20 +255,22 @@ pub(crate) struct CompactArgs {
     #[arg(value_name = "DIR")]
     dataset: PathBuf,
     #[command(flatten)]
+    file: FileArgs,
+    #[command(flatten)]
     machine: MachineArgs,
     #[command(flatten)]
     pub(crate) print: PrintArgs,
 }
 
 impl CompactArgs {
-    /// The configuration that the flags ask for.
+    /// The configuration that is asked for.
     ///
     /// # Errors
     /// What is wrong with a value, and what would be right.
     pub(crate) fn config(&self) -> Result<Config> {
-        let mut config = Config::new(Vec::new(), self.dataset.clone());
-        self.machine.apply(&mut config)?;
-        Ok(config)
+        let mut settings = self.file.settings(&[])?;
+        self.machine.tell(&mut settings);
+        Ok(Config { out: self.dataset.clone(), ..settings.config()? })
     }
 }
 
@@ -246,7 +311,7 @@ impl ExplainArgs {
     /// When the source is not known, and what would be right.
     pub(crate) fn question(&self) -> Result<Question<'_>> {
         if let Some(name) = &self.source {
-            source_number("--source", name)?;
+            source_number(name).with_context(|| format!("--source {name}"))?;
         }
         let Self { dataset, id, source, dumps, .. } = self;
         Ok(Question { dataset, id, source: source.as_deref(), dumps })
@@ -338,18 +403,45 @@ fn question_names() -> PossibleValuesParser {
     questions::ALL.iter().map(value).collect::<Vec<_>>().into()
 }
 
+const CONFIG_HELP: &str = "\
+Takes the flags of `paynorm normalize`, so that what they change can be seen. The output is TOML.
+
+Exit codes: 0 the configuration is good; 2 it is not.";
+
 #[derive(Debug, Args)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
+pub(crate) struct ConfigArgs {
+    /// Show it, which is what this command does
+    #[arg(long)]
+    show: bool,
+    #[command(flatten)]
+    run: NormalizeArgs,
+}
+
+impl ConfigArgs {
+    /// What is in force, as text.
+    ///
+    /// # Errors
+    /// What is wrong with a value, and what would be right.
+    pub(crate) fn shown(&self) -> Result<String> {
+        let settings = self.run.settings()?;
+        let shown = settings.show(&settings.config()?);
+        Ok(if self.run.print.json { serde_json::to_string_pretty(&shown)? + "\n" } else { shown.to_string() })
+    }
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct NormalizeArgs {
     /// Directories, files or quoted patterns; `-` is standard input. Compression and shape are told by content
-    #[arg(required = true, value_name = "INPUT")]
+    #[arg(value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// The directory of the dataset to write
     #[arg(short, long, value_name = "DIR")]
-    out: PathBuf,
-    /// What to do when there is something at the output already
-    #[arg(long, value_enum, default_value_t)]
-    mode: ModeArg,
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    file: FileArgs,
+    /// What to do when there is something at the output already [default: create]
+    #[arg(long, value_enum)]
+    mode: Option<ModeArg>,
     #[command(flatten)]
     sources: SourceArgs,
     /// The directory that `source_file` is relative to [default: the deepest one that holds all inputs]
@@ -363,18 +455,20 @@ pub(crate) struct NormalizeArgs {
     /// merge, as the dataset is]
     #[arg(long, value_enum)]
     compression: Option<CompressionArg>,
+    #[command(flatten)]
+    personal: PersonalArgs,
     /// Write nothing (exit code 1) when more records than this are bad: a number, or a share such as 0.5%
     #[arg(long, value_name = "N|P%")]
     max_quarantined: Option<String>,
     /// Go on when a dump can't be read; it is listed in the quarantine
-    #[arg(long)]
-    keep_going: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    keep_going: Option<String>,
     /// Keep all rows of one source and transaction id instead of the newest
-    #[arg(long)]
-    keep_duplicates: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    keep_duplicates: Option<String>,
     /// Write bloom filters on the transaction ids
-    #[arg(long)]
-    bloom_filter: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    bloom_filter: Option<String>,
     #[command(flatten)]
     machine: MachineArgs,
     #[command(flatten)]
@@ -402,10 +496,9 @@ pub(crate) enum SchemaFormat {
     Dbt,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 enum ModeArg {
     /// Refuse
-    #[default]
     Create,
     /// Replace a dataset of paynorm by the new one, in one step
     Replace,
@@ -419,102 +512,63 @@ enum CompressionArg {
     Snappy,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum RawArg {
+    /// All of each, so that `paynorm replay` can try it again
+    Keep,
+    /// A digest, as texts may hold personal data
+    None,
+}
+
 impl NormalizeArgs {
-    /// The configuration that the flags ask for.
+    /// Everything that is told, flags last.
+    fn settings(&self) -> Result<Settings> {
+        let mut settings = self.file.settings(&self.inputs)?;
+        for input in &self.inputs {
+            settings.flag("INPUT", &["inputs"], input);
+        }
+        for (flag, key, path) in [("--out", "output", &self.out), ("--base", "base", &self.base)] {
+            if let Some(path) = path {
+                tell_path(&mut settings, flag, &[key], path);
+            }
+        }
+        if let Some(mode) = self.mode {
+            tell_word(&mut settings, "--mode", &["mode"], &mode);
+        }
+        if let Some(compression) = self.compression {
+            tell_word(&mut settings, "--compression", &["compression"], &compression);
+        }
+        for (flag, key, text) in [
+            ("--partition-by", &["partition_by"][..], &self.partition_by),
+            ("--max-quarantined", &["limits", "max_quarantined"], &self.max_quarantined),
+            ("--keep-going", &["keep_going"], &self.keep_going),
+            ("--keep-duplicates", &["keep_duplicates"], &self.keep_duplicates),
+            ("--bloom-filter", &["bloom_filter"], &self.bloom_filter),
+        ] {
+            if let Some(text) = text {
+                settings.flag(format!("{flag} {text}"), key, text);
+            }
+        }
+        self.sources.tell(&mut settings)?;
+        self.personal.tell(&mut settings)?;
+        self.machine.tell(&mut settings);
+        Ok(settings)
+    }
+
+    /// The configuration that is asked for.
     ///
     /// # Errors
     /// What is wrong with a value, and what would be right.
     pub(crate) fn config(&self) -> Result<Config> {
-        let mut config = Config::new(self.inputs.clone(), self.out.clone());
-        config.base.clone_from(&self.base);
-        config.mode = match self.mode {
-            ModeArg::Create => Mode::Create,
-            ModeArg::Replace => Mode::Replace,
-            ModeArg::Merge => Mode::Merge,
-        };
-        self.sources.apply(&mut config)?;
-        if let Some(text) = &self.partition_by {
-            config.partitioning = Partitioning::parse(text).with_context(|| format!("--partition-by {text}"))?;
-            config.adopt_partitioning = false;
-        }
-        if let Some(compression) = self.compression {
-            config.codec = match compression {
-                CompressionArg::Zstd => Codec::Zstd,
-                CompressionArg::Snappy => Codec::Snappy,
-            };
-            config.adopt_codec = false;
-        }
-        config.max_quarantined = self.max_quarantined.as_deref().map(limit).transpose()?;
-        config.keep_going = self.keep_going;
-        config.keep_duplicates = self.keep_duplicates;
-        config.bloom_filter = self.bloom_filter;
-        self.machine.apply(&mut config)?;
+        let mut config = self.settings()?.config()?;
+        let hint =
+            |flag: &str, key: &str| format!("say {flag}, or {key} in paynorm.toml; see `paynorm normalize --help`");
+        ensure!(!config.inputs.is_empty(), "no INPUT is named\n  hint: {}", hint("INPUT", "`inputs`"));
+        ensure!(!config.out.as_os_str().is_empty(), "no output is named\n  hint: {}", hint("--out DIR", "`output`"));
         config.read_bytes = self.read_bytes.unwrap_or(config.read_bytes).max(1);
         config.chunk_bytes = self.chunk_bytes.unwrap_or(config.chunk_bytes).max(1);
-        if self.inputs.iter().filter(|input| input.as_os_str() == "-").count() > 1 {
-            bail!("standard input can be read only once");
-        }
         Ok(config)
     }
-}
-
-fn source_number(flag: &str, name: &str) -> Result<usize> {
-    let names: Vec<_> = sources::ALL.iter().map(|source| source.name()).collect();
-    names.iter().position(|known| *known == name).ok_or_else(|| {
-        let near = names.iter().min_by_key(|known| distance(known, name)).expect("there are sources");
-        let hint = if distance(near, name) <= 3 { format!("did you mean {near}?") } else { names.join(", ") };
-        anyhow!("{flag}: {name:?} is no known source\n  hint: {hint}")
-    })
-}
-
-/// Edit distance, for suggestions.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.chars().enumerate() {
-            let cost = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row.last().copied().unwrap_or(0)
-}
-
-fn of_source<'a>(flag: &str, text: &'a str) -> Result<(usize, &'a str)> {
-    let (name, value) = text.split_once('=').ok_or_else(|| anyhow!("{flag} {text}: expected SOURCE=VALUE"))?;
-    Ok((source_number(flag, name)?, value))
-}
-
-fn forced(text: &str) -> Result<Forced> {
-    let (name, pattern) = text.split_once('=').map_or((text, None), |(name, pattern)| (name, Some(pattern)));
-    let pattern = pattern.map(glob::Pattern::new).transpose();
-    let pattern = pattern.with_context(|| format!("--source {text}: the pattern is not valid"))?;
-    Ok(Forced { source: source_number("--source", name)?, pattern })
-}
-
-fn limit(text: &str) -> Result<Limit> {
-    let wrong = || anyhow!("--max-quarantined {text}: expected a number such as 100, or a share such as 0.5%");
-    let Some(share) = text.strip_suffix('%') else { return Ok(Limit::Records(text.parse().map_err(|_| wrong())?)) };
-    let share: rust_decimal::Decimal = share.trim().parse().map_err(|_| wrong())?;
-    let parts = share.checked_mul(10_000.into()).and_then(|parts| u64::try_from(parts).ok()).ok_or_else(wrong)?;
-    if parts > 1_000_000 { Err(wrong()) } else { Ok(Limit::PartsPerMillion(parts)) }
-}
-
-fn memory(text: &str) -> Result<u64> {
-    const LEAST: u64 = 64 << 20;
-    let wrong = || anyhow!("--memory {text}: expected a size such as 512MB or 2GB, at least 64MB");
-    let upper = text.trim().to_ascii_uppercase();
-    let digits = upper.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let shift = match upper[digits.len()..].trim_end_matches('B').trim_end_matches('I') {
-        "" => 0,
-        "K" => 10,
-        "M" => 20,
-        "G" => 30,
-        _ => return Err(wrong()),
-    };
-    let number: u64 = digits.trim().parse().map_err(|_| wrong())?;
-    number.checked_mul(1 << shift).filter(|bytes| *bytes >= LEAST).ok_or_else(wrong)
 }
 
 /// How the sources are listed.

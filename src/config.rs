@@ -2,9 +2,14 @@
 
 use std::path::PathBuf;
 
+use anyhow::{Result, bail};
+
 use crate::extract::chunks::Sizes;
+use crate::load::manifest::PersonalFacts;
 use crate::load::parquet_file::Codec;
 use crate::load::partition::Partitioning;
+use crate::load::quarantine::RawTexts;
+use crate::model::personal::{HashKey, PersonalRules, Redactor};
 use crate::sources::{self, Settings};
 
 /// Everything that a run depends on.
@@ -43,6 +48,16 @@ pub struct Config {
     pub max_quarantined: Option<Limit>,
     /// Whether a dump that can't be read is quarantined and the rest goes on.
     pub keep_going: bool,
+    /// Rules for personal data.
+    pub personal: PersonalRules,
+    /// Whether a dataset that is there tells the rules, as nobody else did.
+    pub adopt_personal: bool,
+    /// The key of tokens, where there is one.
+    pub hash_key: Option<HashKey>,
+    /// What the quarantine keeps of texts; as the dataset that is there, or all, unless told.
+    pub quarantine_raw: Option<RawTexts>,
+    /// Files of ours that are no dumps, wherever they lie: the configuration, the key.
+    pub own_files: Vec<PathBuf>,
     /// Bytes read at once; changes nothing that is written.
     pub read_bytes: usize,
     /// Bytes of a chunk; changes nothing that is written.
@@ -59,6 +74,24 @@ pub enum Mode {
     Replace,
     /// Add to a dataset of ours.
     Merge,
+}
+
+impl Mode {
+    /// The mode with that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Create, Self::Replace, Self::Merge].into_iter().find(|mode| mode.name() == name)
+    }
+
+    /// The name, as in flags.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Replace => "replace",
+            Self::Merge => "merge",
+        }
+    }
 }
 
 /// A source that a user names for dumps.
@@ -111,6 +144,11 @@ impl Config {
             memory: DEFAULT_MEMORY,
             max_quarantined: None,
             keep_going: false,
+            personal: PersonalRules::default(),
+            adopt_personal: true,
+            hash_key: None,
+            quarantine_raw: None,
+            own_files: Vec::new(),
             read_bytes: 256 << 10,
             chunk_bytes: 1 << 20,
         }
@@ -147,9 +185,41 @@ impl Config {
         self.budget() / 8
     }
 
+    /// What takes personal data out of rows, where a rule asks for it.
+    ///
+    /// # Errors
+    /// When the rules need a key and there is none.
+    pub fn redactor(&self) -> Result<Option<Redactor>> {
+        if self.personal.needs_key() && self.hash_key.is_none() {
+            bail!(
+                "a rule for personal data asks for tokens, and there is no key; set PAYNORM_HASH_KEY_FILE or \
+                 PAYNORM_HASH_KEY, or personal.key_file in the configuration"
+            );
+        }
+        Ok(self.personal.redactor(self.hash_key.as_ref()))
+    }
+
+    /// What is done to personal data, as a manifest tells it; `None` where nothing is.
+    #[must_use]
+    pub fn personal_facts(&self) -> Option<PersonalFacts> {
+        let (rules, raw) = (self.personal.facts(), self.quarantine_raw.unwrap_or_default());
+        let hash_key = self.hash_key.as_ref().filter(|_| self.personal.needs_key()).map(HashKey::fingerprint);
+        let quarantine_raw = raw.name().to_owned();
+        let nothing = rules.is_empty() && raw == RawTexts::Keep;
+        (!nothing).then_some(PersonalFacts { rules, hash_key, quarantine_raw })
+    }
+
     /// The settings that shape the output, as text, for the run id.
     #[must_use]
     pub fn shape(&self) -> String {
+        let words = |settings: &Settings| (!settings.states.is_empty()) || !settings.classifications.is_empty();
+        let words = sources::ALL
+            .iter()
+            .zip(&self.settings)
+            .filter(|(_, settings)| words(settings))
+            .map(|(source, of)| format!(" words={}:{:?},{:?}", source.name(), of.states, of.classifications));
+        let personal = self.personal_facts().map_or_else(String::new, |facts| format!(" personal={facts:?}"));
+        let added = words.chain([personal]).collect::<String>();
         let settings = sources::ALL.iter().zip(&self.settings).map(|(source, settings)| {
             let currency = settings.currency.map_or_else(|| "-".to_owned(), |currency| currency.as_str().to_owned());
             format!("{}={currency},{}", source.name(), settings.zone.name())
@@ -159,7 +229,7 @@ impl Config {
             format!("{}={pattern}", sources::ALL[forced.source].name())
         });
         format!(
-            "partition_by={} codec={} bloom_filter={} keep_duplicates={} memory={} settings={} forced={}",
+            "partition_by={} codec={} bloom_filter={} keep_duplicates={} memory={} settings={} forced={}{added}",
             self.partitioning,
             self.codec.name(),
             self.bloom_filter,

@@ -11,7 +11,7 @@
 //!
 //! ```text
 //! 4  main · cli
-//! 3  pipeline │ inspect
+//! 3  pipeline │ inspect │ settings
 //! 2  normalize │ config │ report │ warehouse
 //! 1  extract │ sources │ load
 //! 0  model
@@ -21,6 +21,7 @@
 //!
 //! - **[`model`] knows no files, no threads, no source. [`sources`] do no I/O**: a source sees one record.
 //! - **[`extract`] parses no payments, [`load`] knows no source.**
+//! - **What rules for personal data take out of a row ([`model::personal`]) is gone before the row is kept anywhere.**
 //! - **Bad data is a value ([`model::reject::Reject`]), only the environment is an `Err`.** A record gives its row or its
 //!   reject, never half.
 //! - **Parallelism is seen in [`pipeline`], in [`load`]'s writers and in [`inspect`] alone**; the number of threads never
@@ -37,5 +38,6 @@ pub mod model;
 pub mod normalize;
 pub mod pipeline;
 pub mod report;
+pub mod settings;
 pub mod sources;
 pub mod warehouse;

@@ -32,9 +32,13 @@ fn main() -> ExitCode {
         Command::Normalize(args) => normalize(&args),
         Command::Replay(args) => run(args.config(), &args.print, maintain::replay, |report| {
             let code = if report.quarantined > 0 { QUARANTINED } else { 0 };
+            let without_text = match report.without_text {
+                0 => String::new(),
+                number => format!(", {number} of them without a text to try"),
+            };
             let text = format!(
                 "{} of {} entries passed and gave {} rows ({} older than what is there; {} rows replaced); {} are still in \
-                 quarantine\n",
+                 quarantine{without_text}\n",
                 report.passed, report.tried, report.rows, report.dropped, report.replaced, report.quarantined
             );
             (code, text)
@@ -50,6 +54,10 @@ fn main() -> ExitCode {
         Command::Verify { dataset, json } => answer(verify(&dataset), json, |found| found.faults.is_empty()),
         Command::Explain(args) => match args.question() {
             Ok(question) => answer(explain(question), args.json, |found| !found.rows.is_empty()),
+            Err(error) => complain(&error, USAGE),
+        },
+        Command::Config(args) => match args.shown() {
+            Ok(text) => show(Ok(text)),
             Err(error) => complain(&error, USAGE),
         },
     };

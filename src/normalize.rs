@@ -14,6 +14,7 @@ use crate::load::quarantine::{Raw, Rejected};
 use crate::model::columns::{Filling, Placed};
 use crate::model::counts::{RowFacts, SourceCounts};
 use crate::model::json::{Reader, Type};
+use crate::model::personal::Redactor;
 use crate::model::reject::{Reason, Reject};
 use crate::sources::record::Record;
 use crate::sources::{self, Mapped, Settings, Source, Told};
@@ -25,6 +26,8 @@ pub struct Rules {
     pub settings: Vec<Settings>,
     /// The partition levels.
     pub partitioning: Partitioning,
+    /// What takes personal data out of the rows.
+    pub redactor: Option<Redactor>,
 }
 
 /// Where a chunk comes from.
@@ -156,7 +159,10 @@ impl<'a> Worker<'a> {
         if !record.is_told() {
             Self::untold(source, text, alone)?;
         }
-        let Mapped { row, notes } = source.map(record, self.rules.settings[number])?;
+        let Mapped { mut row, notes } = source.map(record, &self.rules.settings[number])?;
+        if let Some(redactor) = &self.rules.redactor {
+            redactor.redact(&mut row);
+        }
         let at = self.chunk.base + start as u64;
         let counts = &mut self.out.counts[number];
         counts.row(&RowFacts::from(&row));

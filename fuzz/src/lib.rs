@@ -54,7 +54,7 @@ pub type Row = Vec<Option<ArrayRef>>;
 /// Normalizes a chunk by the default rules, and checks that every record is exactly a row or a reject.
 pub fn outcome(chunk: &Chunk, scratch: &mut Scratch) -> Outcome {
     let settings = vec![Settings::default(); sources::ALL.len()];
-    let rules = Rules { settings, partitioning: Partitioning::default() };
+    let rules = Rules { settings, partitioning: Partitioning::default(), redactor: None };
     let mut normalized = normalize(chunk, Origin { dump: 0, rank: 0, reading: Reading::Newer, source_file: "dump" }, &rules, scratch);
     let (rows, rejects) = (normalized.batch.rows, normalized.rejects.len());
     assert_eq!(normalized.seen, (rows + rejects) as u64, "a record is a row or a reject");

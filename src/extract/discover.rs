@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 use std::{fs, io};
 
@@ -42,15 +42,18 @@ pub struct Discovered {
     pub skipped: Vec<Skipped>,
 }
 
+/// The name of a configuration beside the dumps.
+pub const CONFIG_FILE: &str = "paynorm.toml";
 /// The lineage name of standard input.
 pub const STANDARD_INPUT: &str = "-";
 
-/// Finds the dumps that `inputs` name: directories, files, glob patterns.
+/// Finds the dumps that `inputs` name: directories, files, glob patterns. What is `own`, by whatever path, is no dump.
 ///
 /// # Errors
 /// When an input does not exist, can't be read, or matches nothing.
-pub fn discover(inputs: &[PathBuf], base: Option<&Path>) -> Result<Discovered> {
-    let mut found = Found::default();
+pub fn discover(inputs: &[PathBuf], base: Option<&Path>, own: &[PathBuf]) -> Result<Discovered> {
+    let identity = |path: &PathBuf| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+    let mut found = Found { own: own.iter().filter_map(identity).collect(), ..Found::default() };
     for input in inputs {
         found.input(input)?;
     }
@@ -77,6 +80,8 @@ struct Found {
     skipped: BTreeMap<PathBuf, &'static str>,
     /// Directories, one of which holds each file.
     roots: Vec<PathBuf>,
+    /// Device and inode of files that are no dumps.
+    own: Vec<(u64, u64)>,
 }
 
 impl Found {
@@ -115,8 +120,18 @@ impl Found {
             bail!("{} is {why}, no file; to read a stream, pipe it in and name `-`", shown(&path));
         }
         self.roots.push(path.parent().unwrap_or(&path).to_owned());
-        self.files.insert(path, metadata.len());
+        self.regular(path, metadata);
         Ok(())
+    }
+
+    fn regular(&mut self, path: PathBuf, metadata: &fs::Metadata) {
+        if path.file_name().is_some_and(|name| name == CONFIG_FILE)
+            || self.own.contains(&(metadata.dev(), metadata.ino()))
+        {
+            self.skipped.insert(path, "belongs to the configuration");
+        } else {
+            self.files.insert(path, metadata.len());
+        }
     }
 
     fn walk(&mut self, directory: &Path) -> Result<()> {
@@ -132,8 +147,8 @@ impl Found {
             } else if let Some(why) = not_a_file(kind) {
                 self.skipped.insert(path, why);
             } else {
-                let size = entry.metadata().with_context(context)?.len();
-                self.files.insert(path, size);
+                let metadata = entry.metadata().with_context(context)?;
+                self.regular(path, &metadata);
             }
         }
         Ok(())
@@ -194,7 +209,7 @@ mod tests {
         let names = |inputs: &[&str], base: Option<&str>| {
             let inputs: Vec<_> = inputs.iter().map(|input| root.path().join(input)).collect();
             let base = base.map(|base| root.path().join(base));
-            let found = discover(&inputs, base.as_deref()).expect("found");
+            let found = discover(&inputs, base.as_deref(), &[]).expect("found");
             let skipped = found.skipped.iter().map(|skipped| format!("{} {}", skipped.name, skipped.why));
             found.dumps.iter().map(|dump| dump.name.clone()).chain(skipped).collect::<Vec<_>>()
         };
@@ -210,7 +225,7 @@ mod tests {
     #[test]
     fn what_is_not_there_is_an_error() {
         for input in ["/nowhere/at/all", "/nowhere/*.json"] {
-            assert!(discover(&[PathBuf::from(input)], None).is_err());
+            assert!(discover(&[PathBuf::from(input)], None, &[]).is_err());
         }
     }
 

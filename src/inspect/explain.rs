@@ -32,7 +32,7 @@ use super::{
 };
 use crate::extract::discover::STANDARD_INPUT;
 use crate::extract::reread::reread;
-use crate::load::manifest::{FileFacts, Manifest};
+use crate::load::manifest::{FileFacts, Manifest, PersonalFacts};
 use crate::load::replaced;
 use crate::model::columns::{COLUMNS, Kind, TRANSACTION_ID};
 use crate::model::json::{Reader, Type};
@@ -129,6 +129,9 @@ pub struct ColumnValue {
     pub value: Value,
     /// The members; none where the source implies the value, the configuration says it, or the record is not there.
     pub members: Vec<MemberText>,
+    /// The dataset's rule for personal data, by which the value is not that of the record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
 }
 
 /// A member of a record.
@@ -264,6 +267,7 @@ impl Found {
                 column: column.name,
                 value: value(column.kind, array),
                 members: Vec::new(),
+                rule: None,
             })
             .collect();
         let get = |name: &str| columns.iter().find(|column| column.column == name).map(|column| &column.value);
@@ -281,6 +285,9 @@ impl Found {
                 column.members = members.origin(column.column);
             }
         }
+        if let Some(personal) = &manifest.personal {
+            tell_rules(personal, &mut columns);
+        }
         let replaced = replaced_by(question.dataset, manifest, &source, (&source_file, source_offset))?;
         Ok(Row {
             source,
@@ -293,6 +300,18 @@ impl Found {
             replaced,
             columns,
         })
+    }
+}
+
+/// Notes at the columns of a row by which rules for personal data their values are not those of the record.
+fn tell_rules(personal: &PersonalFacts, columns: &mut [ColumnValue]) {
+    let anonymous = columns.iter().any(|column| column.column == "is_anonymous" && column.value == Value::Bool(true));
+    let of_payer = personal.rules.get("anonymous").filter(|_| anonymous);
+    let of_members = personal.rules.iter().find(|(name, _)| name.starts_with("extra.")).map(|(_, rule)| rule);
+    for (column, known) in columns.iter_mut().zip(COLUMNS) {
+        let is_extra = known.name == "extra";
+        let rule = of_payer.filter(|_| known.personal || is_extra).or_else(|| personal.rules.get(known.name));
+        column.rule = rule.or(of_members.filter(|_| is_extra)).cloned();
     }
 }
 
@@ -578,7 +597,13 @@ impl Row {
             let (head, last) = (if number == 0 { "null:" } else { "" }, (number + 1) * NULLS_IN_LINE >= names.len());
             writeln!(f, "  {head:<5} {}{}", line.join(", "), if last { "" } else { "," })?;
         }
-        Ok(())
+        let ruled: Vec<_> =
+            self.columns.iter().filter_map(|c| Some(format!("{} {}", c.column, c.rule.as_ref()?))).collect();
+        if ruled.is_empty() {
+            Ok(())
+        } else {
+            writeln!(f, "  by the dataset's rules for personal data: {}", ruled.join(", "))
+        }
     }
 
     fn header(&self) -> &'static str {

@@ -1,5 +1,6 @@
 //! `manifest.json`: what a dataset holds and from which dumps, as facts that can be checked.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -34,6 +35,9 @@ pub struct Manifest {
     pub compression: String,
     /// Whether rows of one key are all kept.
     pub keep_duplicates: bool,
+    /// What was done to personal data; absent where nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub personal: Option<PersonalFacts>,
     /// Rows in all files.
     pub rows: u64,
     /// Records in quarantine.
@@ -111,6 +115,17 @@ impl FileFacts {
         ensure!(digest.finalize().to_hex().as_str() == self.digest, other());
         Ok(())
     }
+}
+
+/// What was done to personal data.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct PersonalFacts {
+    /// The rules, by what they are for.
+    pub rules: BTreeMap<String, String>,
+    /// The fingerprint of the key of tokens; absent where there are none.
+    pub hash_key: Option<String>,
+    /// What the quarantine keeps of texts.
+    pub quarantine_raw: String,
 }
 
 /// A dump that was read.

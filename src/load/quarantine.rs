@@ -58,6 +58,33 @@ impl Raw {
     }
 }
 
+/// What the quarantine keeps of texts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RawTexts {
+    /// All of each, so that it can be tried again.
+    #[default]
+    Keep,
+    /// Nothing but a digest, as they may hold personal data.
+    None,
+}
+
+impl RawTexts {
+    /// The choice with that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Keep, Self::None].into_iter().find(|raw| raw.name() == name)
+    }
+
+    /// The name, as in flags.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::None => "none",
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Line<'a> {
     source: Option<&'a str>,
@@ -201,17 +228,19 @@ impl QuarantineWriter {
         self.file.write_all(b"\n")
     }
 
-    /// Writes one line.
+    /// Writes one line, with or without its text.
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn write(&mut self, rejected: &Rejected, source_file: &str) -> io::Result<()> {
+    pub fn write(&mut self, rejected: &Rejected, source_file: &str, texts: RawTexts) -> io::Result<()> {
+        let hex = |digest: &[u8]| Some(digest.iter().map(|byte| format!("{byte:02x}")).collect());
         let (raw, raw_base64, sha256) = match &rejected.raw {
+            Raw::Bytes(bytes) if texts == RawTexts::None => (None, None, hex(&Sha256::digest(bytes))),
             Raw::Bytes(bytes) => match std::str::from_utf8(bytes) {
                 Ok(text) => (Some(text), None, None),
                 Err(_) => (None, Some(STANDARD.encode(bytes)), None),
             },
-            Raw::Digest(digest) => (None, None, Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())),
+            Raw::Digest(digest) => (None, None, hex(digest)),
             Raw::Absent => (None, None, None),
         };
         let line = Line {

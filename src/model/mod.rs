@@ -8,6 +8,7 @@ pub mod counts;
 pub mod json;
 pub mod money;
 pub mod paths;
+pub mod personal;
 pub mod reject;
 pub mod time;
 pub mod transaction;

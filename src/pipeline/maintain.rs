@@ -60,6 +60,8 @@ pub struct ReplayReport {
     pub replaced: u64,
     /// Entries that are still in quarantine.
     pub quarantined: u64,
+    /// Entries of them that can't be tried, as no text of them is kept.
+    pub without_text: u64,
 }
 
 /// Works on the dataset at `config.out` with a lock; `work` builds the new snapshot and says whether to publish it.
@@ -158,7 +160,8 @@ pub fn compact(config: &Config, signal: &AtomicUsize) -> Result<CompactReport, F
 /// Why nothing visible has changed.
 pub fn replay(config: &Config, signal: &AtomicUsize) -> Result<ReplayReport, Failure> {
     maintain(config, |config, staging, earlier| {
-        let mut replay = Replay::new(config, staging, earlier)?;
+        let config = earlier.adapt_personal(config)?;
+        let mut replay = Replay::new(&config, staging, earlier)?;
         replay.try_all(&earlier.quarantine(), signal)?;
         replay.finish(signal)
     })
@@ -241,7 +244,11 @@ impl<'a> Replay<'a> {
             config,
             staging,
             earlier,
-            rules: Rules { settings: config.settings.clone(), partitioning: config.partitioning.clone() },
+            rules: Rules {
+                settings: config.settings.clone(),
+                partitioning: config.partitioning.clone(),
+                redactor: config.redactor()?,
+            },
             loader,
             quarantine: QuarantineWriter::create(&path).context("can't create the quarantine")?,
             scratch: Scratch::default(),
@@ -250,7 +257,16 @@ impl<'a> Replay<'a> {
             paths,
             dumps: earlier.manifest.dumps.clone(),
             versions: Versions::of(&earlier.manifest.dumps),
-            report: ReplayReport { run_id, tried: 0, passed: 0, rows: 0, dropped: 0, replaced: 0, quarantined: 0 },
+            report: ReplayReport {
+                run_id,
+                tried: 0,
+                passed: 0,
+                rows: 0,
+                dropped: 0,
+                replaced: 0,
+                quarantined: 0,
+                without_text: 0,
+            },
         })
     }
 
@@ -261,10 +277,9 @@ impl<'a> Replay<'a> {
             let entry = Entry::parse(line).ok_or_else(|| anyhow!("{} is damaged", shown(path)))?;
             self.report.tried += 1;
             let &Version { dump, reading, .. } = self.versions.next(&entry.source_file)?;
-            let rows = match entry.text() {
-                Some(text) => self.try_one(&entry, &text, reading)?,
-                None => 0,
-            };
+            let text = entry.text();
+            self.report.without_text += u64::from(text.is_none());
+            let rows = text.map_or(Ok(0), |text| self.try_one(&entry, &text, reading))?;
             if rows == 0 {
                 self.report.quarantined += 1;
                 self.quarantine.keep(line).context("can't write the quarantine")?;

@@ -7,10 +7,12 @@
 mod earlier;
 mod feed;
 pub mod maintain;
+mod personal;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -74,12 +76,15 @@ impl From<commit::Refused> for Failure {
 /// Why nothing visible has changed.
 pub fn run(config: &Config, signal: &AtomicUsize) -> Result<Report, Failure> {
     let there = check_output(config)?;
+    if (config.mode, there) != (Mode::Merge, Existing::Dataset) {
+        config.redactor().map_err(Failure::Usage)?;
+    }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(config.threads).build().context("can't start threads")?;
     let staging = Staging::begin(&config.out)?;
     let build = || match (config.mode, there) {
         (Mode::Merge, Existing::Dataset) => {
             let earlier = Earlier::read(&config.out)?;
-            let config = earlier.adapt(config)?;
+            let config = earlier.adapt_personal(&earlier.adapt(config)?)?;
             build(&config, &staging, signal, Some(&earlier))
         }
         _ => build(config, &staging, signal, None),
@@ -163,11 +168,17 @@ fn find_dumps(config: &Config, staging: &Staging, signal: &AtomicUsize) -> Resul
     let mut found = if inputs.is_empty() {
         Discovered::default()
     } else {
-        discover(&inputs, config.base.as_deref()).map_err(Failure::Usage)?
+        discover(&inputs, config.base.as_deref(), &config.own_files).map_err(Failure::Usage)?
     };
     if !standard.is_empty() {
         let path = staging.spool();
-        let mut file = File::create_new(&path).with_context(|| format!("can't create {}", shown(&path)))?;
+        // It may hold personal data that the rows will not.
+        let mut file = File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .with_context(|| format!("can't create {}", shown(&path)))?;
         let size = keep_standard_input(&mut file, signal)?;
         let dump = Dump { path, name: STANDARD_INPUT.to_owned(), size };
         let place = found.dumps.partition_point(|other| other.name.as_bytes() < dump.name.as_bytes());
@@ -326,7 +337,11 @@ impl<'a> Attempt<'a> {
         }
         let rank = |dump: &Dump| loader::rank(&paths, &dump.name).context("the dumps are not in order");
         let ranks = found.dumps.iter().map(rank).collect::<Result<_>>()?;
-        let rules = Rules { settings: config.settings.clone(), partitioning: config.partitioning.clone() };
+        let rules = Rules {
+            settings: config.settings.clone(),
+            partitioning: config.partitioning.clone(),
+            redactor: config.redactor()?,
+        };
         let mut totals = Totals::new(found.dumps.len());
         for (facts, dump) in totals.dumps.iter_mut().zip(&found.dumps) {
             facts.path.clone_from(&dump.name);
@@ -488,7 +503,8 @@ impl<'a> Attempt<'a> {
         add_cases(&mut self.totals.reasons, rejected.reject.reason, case);
         self.totals.dumps[rejected.dump].quarantined += 1;
         self.totals.quarantined += 1;
-        self.quarantine.write(rejected, &self.found.dumps[rejected.dump].name).context("can't write the quarantine")
+        let (dump, texts) = (&self.found.dumps[rejected.dump], self.config.quarantine_raw.unwrap_or_default());
+        self.quarantine.write(rejected, &dump.name, texts).context("can't write the quarantine")
     }
 
     /// Ends the files, checks that everything adds up, and writes what tells of the run.
@@ -528,6 +544,7 @@ impl<'a> Attempt<'a> {
             partition_by: self.config.partitioning.to_string(),
             compression: self.config.codec.name().to_owned(),
             keep_duplicates: self.config.keep_duplicates,
+            personal: self.config.personal_facts(),
             rows,
             quarantined: self.totals.quarantined,
             quarantine_digest,

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use crate::extract::discover::Skipped;
-use crate::load::manifest::{DumpFacts, FileFacts, Manifest};
+use crate::load::manifest::{DumpFacts, FileFacts, Manifest, PersonalFacts};
 use crate::load::replaced::Replacement;
 use crate::model::counts::{Cases, SourceCounts, Totals};
 use crate::model::money::{Currency, SCALE};
@@ -67,6 +67,9 @@ pub struct Report {
     pub dataset: DatasetFacts,
     /// What became of the dataset that a merge added to.
     pub merge: Option<MergeReport>,
+    /// What was done to personal data; absent where nothing was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub personal: Option<PersonalFacts>,
 }
 
 /// What is in the dataset.
@@ -298,6 +301,7 @@ impl Report {
                 quarantined: manifest.quarantined,
             },
             merge: facts.merge.clone(),
+            personal: manifest.personal.clone(),
         }
     }
 }

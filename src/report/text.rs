@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{CasesReport, CurrencyReport, Report, SourceReport};
+use crate::load::manifest::PersonalFacts;
 use crate::model::paths::printable;
 
 impl fmt::Display for Report {
@@ -44,6 +45,9 @@ impl fmt::Display for Report {
                 return writeln!(f, "nothing new; the dataset is as it was: {} rows", grouped(self.dataset.rows));
             }
         }
+        if let Some(personal) = &self.personal {
+            writeln!(f, "\n{}", told(personal))?;
+        }
         let written = &self.written;
         writeln!(
             f,
@@ -66,6 +70,17 @@ impl Report {
         });
         table(f, &["quarantined", "records", "first at", "what helps"], &[1], rows.collect())
     }
+}
+
+/// What was done to personal data.
+fn told(personal: &PersonalFacts) -> String {
+    let rules: Vec<_> = personal.rules.iter().map(|(name, rule)| format!("{} {rule}", printable(name))).collect();
+    let rules = if rules.is_empty() { "no rule".to_owned() } else { rules.join(", ") };
+    let raw = match personal.quarantine_raw.as_str() {
+        "none" => "the quarantine has no texts",
+        _ => "the quarantine has the texts as they came",
+    };
+    format!("personal data: {rules}; {raw}")
 }
 
 fn states(f: &mut fmt::Formatter<'_>, sources: &[SourceReport]) -> fmt::Result {

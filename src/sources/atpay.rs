@@ -73,14 +73,23 @@ impl Source for Atpay {
         ORIGINS
     }
 
-    fn map<'a>(&self, record: &Record<'a>, settings: Settings) -> Result<Mapped<'a>, Reject> {
+    fn state(&self, word: &str) -> Option<State> {
+        match word {
+            "Successful" => Some(State::Succeeded),
+            "Failed" => Some(State::Failed),
+            "Further Action Required" => Some(State::RequiresAction),
+            _ => None,
+        }
+    }
+
+    fn map<'a>(&self, record: &Record<'a>, settings: &Settings) -> Result<Mapped<'a>, Reject> {
         let id = record.key(ID)?;
         let (occurred_at, utc_offset_minutes) = occurred_at(record, settings)?;
         let (gross, gross_noise) = record.amount(AMOUNT, Unit::Major)?;
         let (net, net_noise) = record.amount(NET, Unit::Major)?;
         let dollars = |amount| Money { amount, currency: Some(Currency::USD) };
         let word = record.word(STATUS)?;
-        let known = word.as_deref().map(state);
+        let known = word.as_deref().map(|word| settings.state(self, word));
         let row = Transaction {
             utc_offset_minutes,
             source_state: word.filter(|word| !word.is_empty()),
@@ -103,7 +112,7 @@ impl Source for Atpay {
 }
 
 /// The instant of `timestamp`, or of `date` where that is missing, and the offset that `date` tells.
-fn occurred_at(record: &Record<'_>, settings: Settings) -> Result<(Timestamp, Option<i16>), Reject> {
+fn occurred_at(record: &Record<'_>, settings: &Settings) -> Result<(Timestamp, Option<i16>), Reject> {
     if let Some(seconds) = record.number_or_text(TIMESTAMP)? {
         record.text(DATE)?;
         let instant = Timestamp::from_unix(&seconds).ok_or_else(|| record.bad_time(TIMESTAMP))?;
@@ -111,13 +120,4 @@ fn occurred_at(record: &Record<'_>, settings: Settings) -> Result<(Timestamp, Op
     }
     let date = record.time(DATE, settings.zone)?.ok_or_else(|| record.no_time(TIMESTAMP))?;
     Ok((date.instant, date.offset_minutes))
-}
-
-fn state(word: &str) -> Option<State> {
-    match word {
-        "Successful" => Some(State::Succeeded),
-        "Failed" => Some(State::Failed),
-        "Further Action Required" => Some(State::RequiresAction),
-        _ => None,
-    }
 }

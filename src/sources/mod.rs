@@ -10,11 +10,14 @@ pub mod record;
 mod spacivox;
 mod twocloud;
 
+use std::collections::BTreeMap;
+
 use crate::model::json::{Broken, Reader};
 use crate::model::money::Currency;
 use crate::model::reject::Reject;
 use crate::model::time::Zone;
 use crate::model::transaction::Transaction;
+use crate::model::vocabulary::{Classification, State};
 use record::{Documented, Record};
 
 /// Every source.
@@ -51,11 +54,21 @@ pub trait Source: Sync + std::fmt::Debug {
     /// What each column is filled from, told beside the mapping; `source`, `extra` and lineage need no telling.
     fn origins(&self) -> &'static [Origin];
 
+    /// What a documented word for the state stands for; a source that implies the state has none.
+    fn state(&self, _word: &str) -> Option<State> {
+        None
+    }
+
+    /// What a documented word for the classification stands for; a source that implies the classification has none.
+    fn classification(&self, _word: &str) -> Option<Classification> {
+        None
+    }
+
     /// Maps one record.
     ///
     /// # Errors
     /// Why the record gives no row.
-    fn map<'a>(&self, record: &Record<'a>, settings: Settings) -> Result<Mapped<'a>, Reject>;
+    fn map<'a>(&self, record: &Record<'a>, settings: &Settings) -> Result<Mapped<'a>, Reject>;
 }
 
 /// A column and the members that it is filled from.
@@ -66,12 +79,28 @@ pub trait Source: Sync + std::fmt::Debug {
 pub type Origin = (&'static str, &'static [&'static [&'static str]]);
 
 /// What a user may say about a source.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// The currency of amounts that the source writes without one.
     pub currency: Option<Currency>,
     /// The zone of times that the source writes without an offset.
     pub zone: Zone,
+    /// Words for the state that the source does not document.
+    pub states: BTreeMap<String, State>,
+    /// Words for the classification that the source does not document.
+    pub classifications: BTreeMap<String, Classification>,
+}
+
+impl Settings {
+    /// What a word for the state stands for: what the source documents comes first.
+    pub(crate) fn state(&self, source: &impl Source, word: &str) -> Option<State> {
+        source.state(word).or_else(|| self.states.get(word).copied())
+    }
+
+    /// What a word for the classification stands for: what the source documents comes first.
+    pub(crate) fn classification(&self, source: &impl Source, word: &str) -> Option<Classification> {
+        source.classification(word).or_else(|| self.classifications.get(word).copied())
+    }
 }
 
 /// A row, and what was noticed on the way.

@@ -76,16 +76,24 @@ impl Source for Onlinefundraising {
         ORIGINS
     }
 
-    fn map<'a>(&self, record: &Record<'a>, settings: Settings) -> Result<Mapped<'a>, Reject> {
+    fn classification(&self, word: &str) -> Option<Classification> {
+        match word {
+            "Charge" => Some(Classification::Payment),
+            "Refund" => Some(Classification::Refund),
+            _ => None,
+        }
+    }
+
+    fn map<'a>(&self, record: &Record<'a>, settings: &Settings) -> Result<Mapped<'a>, Reject> {
         let id = record.key(ID)?;
         let created = record.time(CREATED, settings.zone)?;
         let time = record.time(TIME, settings.zone)?.or(created).ok_or_else(|| record.no_time(TIME))?;
         let word = record.word(TYPE)?;
-        let known = word.as_deref().map(classification);
+        let known = word.as_deref().map(|word| settings.classification(self, word));
         let classification = known.flatten().unwrap_or(Classification::Unknown);
         let (amount, noise_repaired) = record.amount(AMOUNT, Unit::Major)?;
         let gross = amount.map(|amount| Money {
-            amount: if classification == Classification::Refund { amount.outgoing() } else { amount },
+            amount: if takes_back(classification) { amount.outgoing() } else { amount },
             currency: settings.currency,
         });
         let row = Transaction {
@@ -115,10 +123,7 @@ impl Source for Onlinefundraising {
     }
 }
 
-fn classification(word: &str) -> Option<Classification> {
-    match word {
-        "Charge" => Some(Classification::Payment),
-        "Refund" => Some(Classification::Refund),
-        _ => None,
-    }
+/// Whether money goes back to the payer; there is no word for a chargeback unless a user tells one.
+fn takes_back(classification: Classification) -> bool {
+    matches!(classification, Classification::Refund | Classification::Chargeback)
 }

@@ -119,7 +119,33 @@ impl Source for Paydata {
         ORIGINS
     }
 
-    fn map<'a>(&self, record: &Record<'a>, settings: Settings) -> Result<Mapped<'a>, Reject> {
+    /// The documented words.
+    fn classification(&self, word: &str) -> Option<Classification> {
+        Some(match word {
+            "Unknown" => Classification::Unknown,
+            "Payment" => Classification::Payment,
+            "Refund" => Classification::Refund,
+            "Chargeback" => Classification::Chargeback,
+            "Purchase" => Classification::Purchase,
+            "PurchaseRefund" => Classification::PurchaseRefund,
+            "ServiceFee" => Classification::ServiceFee,
+            "ServiceFeeRefund" => Classification::ServiceFeeRefund,
+            "Transfer" => Classification::Transfer,
+            "Payout" => Classification::Payout,
+            "TemporaryHold" => Classification::TemporaryHold,
+            "Review" => Classification::Review,
+            "Reserve" => Classification::Reserve,
+            "CurrencyConversion" => Classification::CurrencyConversion,
+            "CreditRepayment" => Classification::CreditRepayment,
+            "Tax" => Classification::Tax,
+            "Adjustment" => Classification::Adjustment,
+            "Donation" => Classification::Donation,
+            "Unclassified" => Classification::Unclassified,
+            _ => return None,
+        })
+    }
+
+    fn map<'a>(&self, record: &Record<'a>, settings: &Settings) -> Result<Mapped<'a>, Reject> {
         let provider_transaction_id = record.id(PROVIDER_TRANSACTION)?;
         let id = match record.id(ID)? {
             Some(id) => id,
@@ -139,7 +165,7 @@ impl Source for Paydata {
             _ => fee,
         };
         let word = record.word(CLASSIFICATION)?;
-        let known = word.as_deref().map(classification);
+        let known = word.as_deref().map(|word| settings.classification(self, word));
         notes.unknown_classification = known == Some(None);
         record.expect_object(FIELDS)?;
         let mut row = Transaction {
@@ -176,7 +202,7 @@ impl Source for Paydata {
 }
 
 /// An amount object; an absent or null `value` is no amount, whatever its currency.
-fn money(record: &Record<'_>, number: usize, settings: Settings, notes: &mut Notes) -> Result<Option<Money>, Reject> {
+fn money(record: &Record<'_>, number: usize, settings: &Settings, notes: &mut Notes) -> Result<Option<Money>, Reject> {
     let Some(object) = record.object(number)? else { return Ok(None) };
     let (amount, repaired) = object.amount(1, Unit::Major)?;
     let money = match amount {
@@ -192,30 +218,4 @@ fn fee_is_added(gross: Money, net: Money, fee: Money) -> bool {
     let one_currency = gross.currency == net.currency && net.currency == fee.currency;
     let holds = |fee| gross.amount.minus(fee) == Some(net.amount);
     one_currency && holds(fee.amount.negated()) && !holds(fee.amount)
-}
-
-/// The documented words.
-fn classification(word: &str) -> Option<Classification> {
-    Some(match word {
-        "Unknown" => Classification::Unknown,
-        "Payment" => Classification::Payment,
-        "Refund" => Classification::Refund,
-        "Chargeback" => Classification::Chargeback,
-        "Purchase" => Classification::Purchase,
-        "PurchaseRefund" => Classification::PurchaseRefund,
-        "ServiceFee" => Classification::ServiceFee,
-        "ServiceFeeRefund" => Classification::ServiceFeeRefund,
-        "Transfer" => Classification::Transfer,
-        "Payout" => Classification::Payout,
-        "TemporaryHold" => Classification::TemporaryHold,
-        "Review" => Classification::Review,
-        "Reserve" => Classification::Reserve,
-        "CurrencyConversion" => Classification::CurrencyConversion,
-        "CreditRepayment" => Classification::CreditRepayment,
-        "Tax" => Classification::Tax,
-        "Adjustment" => Classification::Adjustment,
-        "Donation" => Classification::Donation,
-        "Unclassified" => Classification::Unclassified,
-        _ => return None,
-    })
 }

@@ -64,13 +64,23 @@ impl Source for Spacivox {
         ORIGINS
     }
 
-    fn map<'a>(&self, record: &Record<'a>, settings: Settings) -> Result<Mapped<'a>, Reject> {
+    /// The documented numbers; 0 is "started".
+    fn state(&self, number: &str) -> Option<State> {
+        match number {
+            "0" => Some(State::Pending),
+            "1" => Some(State::Succeeded),
+            "2" => Some(State::Failed),
+            _ => None,
+        }
+    }
+
+    fn map<'a>(&self, record: &Record<'a>, settings: &Settings) -> Result<Mapped<'a>, Reject> {
         let id = record.key(ID)?;
         let time = record.time(TIMESTAMP, settings.zone)?.ok_or_else(|| record.no_time(TIMESTAMP))?;
         let (amount, noise_repaired) = record.amount(AMOUNT, Unit::Major)?;
         let gross = amount.map(|amount| Money { amount, currency: settings.currency });
         let source_state = record.number(STATE)?;
-        let known = source_state.as_deref().map(state);
+        let known = source_state.as_deref().map(|word| settings.state(self, word));
         let row = Transaction {
             utc_offset_minutes: time.offset_minutes,
             reference: record.text(REFERENCE)?,
@@ -89,15 +99,5 @@ impl Source for Spacivox {
             )
         };
         Ok(Mapped { row, notes: Notes { noise_repaired, unknown_state: known == Some(None), ..Notes::default() } })
-    }
-}
-
-/// The documented numbers; 0 is "started".
-fn state(number: &str) -> Option<State> {
-    match number {
-        "0" => Some(State::Pending),
-        "1" => Some(State::Succeeded),
-        "2" => Some(State::Failed),
-        _ => None,
     }
 }

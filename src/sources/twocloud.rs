@@ -80,14 +80,24 @@ impl Source for Twocloud {
         ORIGINS
     }
 
-    fn map<'a>(&self, record: &Record<'a>, settings: Settings) -> Result<Mapped<'a>, Reject> {
+    /// The documented words; `retry` waits to be charged again.
+    fn state(&self, word: &str) -> Option<State> {
+        match word {
+            "pending" | "retry" => Some(State::Pending),
+            "succeeded" => Some(State::Succeeded),
+            "error" => Some(State::Failed),
+            _ => None,
+        }
+    }
+
+    fn map<'a>(&self, record: &Record<'a>, settings: &Settings) -> Result<Mapped<'a>, Reject> {
         let id = record.key(ID)?;
         let created = record.time(CREATED, settings.zone)?.ok_or_else(|| record.no_time(CREATED))?;
         let completed = record.time(COMPLETED, settings.zone)?;
         let (amount, noise_repaired) = record.amount(AMOUNT, Unit::Cents)?;
         let gross = amount.map(|amount| Money { amount, currency: Some(Currency::USD) });
         let word = record.word(STATUS)?;
-        let known = word.as_deref().map(state);
+        let known = word.as_deref().map(|word| settings.state(self, word));
         let implied = if completed.is_some() { State::Succeeded } else { State::Pending };
         let row = Transaction {
             utc_offset_minutes: created.offset_minutes,
@@ -113,15 +123,5 @@ impl Source for Twocloud {
             )
         };
         Ok(Mapped { row, notes: Notes { noise_repaired, unknown_state: known == Some(None), ..Notes::default() } })
-    }
-}
-
-/// The documented words; `retry` waits to be charged again.
-fn state(word: &str) -> Option<State> {
-    match word {
-        "pending" | "retry" => Some(State::Pending),
-        "succeeded" => Some(State::Succeeded),
-        "error" => Some(State::Failed),
-        _ => None,
     }
 }

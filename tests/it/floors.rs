@@ -17,6 +17,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("warehouse", 2),
     ("pipeline", 3),
     ("inspect", 3),
+    ("settings", 3),
     ("main", 4),
     ("cli", 4),
 ];

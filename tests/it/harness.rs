@@ -315,7 +315,7 @@ pub(crate) fn outcome(dump: &[u8]) -> Outcome {
     assert!(counts.balance(), "{counts:?}: {}", String::from_utf8_lossy(dump));
     assert_eq!(counts.read, dump.len() as u64);
     let settings = vec![Settings::default(); sources::ALL.len()];
-    let rules = Rules { settings, partitioning: Partitioning::default() };
+    let rules = Rules { settings, partitioning: Partitioning::default(), redactor: None };
     let mut outcome = Outcome::default();
     for chunk in &chunks {
         let normalized = normalize(

@@ -10,6 +10,7 @@
 )]
 
 mod cli;
+mod config;
 mod determinism;
 mod faults;
 mod floors;
@@ -21,6 +22,7 @@ mod json;
 mod maintain;
 mod merge;
 mod money;
+mod personal;
 mod reasons;
 mod scanner;
 mod shapes;
