@@ -401,7 +401,11 @@ fn unknown_key(path: &[String]) -> String {
         [sources, source, ..] if sources == "sources" => {
             OF_SOURCE.iter().map(|of| format!("sources.{source}.{of}")).collect()
         }
-        _ => KEYS.iter().map(|key| key.name.to_owned()).chain(["sources", "personal"].map(str::to_owned)).collect(),
+        _ => KEYS
+            .iter()
+            .map(|key| key.name.to_owned())
+            .chain(["limits", "sources", "personal"].map(str::to_owned))
+            .collect(),
     };
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     let short = |known: &str| known.rsplit('.').next().unwrap_or_default().to_owned();

@@ -303,7 +303,7 @@ fn a_merge_follows_the_rules_of_the_dataset() {
         assert!(run.stderr.contains(what), "{flags:?} {}", run.stderr);
         assert_eq!(digests(&place.lake()), before);
     };
-    refused(&["--personal", "payer_email=keep"], "is hash there and keep here");
+    refused(&[ALL_RULES, &["--personal", "payer_email=keep"]].concat(), "payer_email is hash there and keep here");
     refused(&[ALL_RULES, &["--personal", "payer_name=hash"]].concat(), "payer_name is drop there and hash here");
     refused(&[ALL_RULES, &["--personal", "reference=hash"]].concat(), "reference is keep there and hash here");
     refused(&["--quarantine-raw", "keep"], "quarantine_raw is none there and keep here");
