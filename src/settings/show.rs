@@ -1,7 +1,5 @@
 //! `paynorm config --show`: every value in force and who told it, as TOML that can be put into a file, or as JSON.
 
-use std::fmt::Write;
-
 use serde::Serialize;
 use serde_json::Value;
 
@@ -128,14 +126,10 @@ impl std::fmt::Display for Shown {
         }
         for value in &self.values {
             let key: Vec<_> = value.key.iter().map(|part| bare(part)).collect();
-            let mut line = match &value.value {
-                Value::Null => format!("# {} is not set", key.join(".")),
-                set => format!("{} = {set}", key.join(".")),
-            };
-            if value.from != "default" {
-                let _ = write!(line, "  # {}", value.from);
+            match &value.value {
+                Value::Null => writeln!(f, "# {} is not set", key.join("."))?,
+                set => writeln!(f, "{} = {set}  # {}", key.join("."), value.from)?,
             }
-            writeln!(f, "{line}")?;
         }
         Ok(())
     }

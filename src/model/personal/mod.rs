@@ -156,6 +156,11 @@ impl PersonalRules {
             let rule = self.get(name);
             (rule != Rule::Keep).then_some(RuledText { text, rule, address: name == EMAIL })
         };
+        let of_payer = |name: &str| column(name).is_some_and(|column| column.personal);
+        let payer = match self.get(ANONYMOUS) {
+            Rule::DropPayer => RULED.iter().filter(|(name, _)| of_payer(name)).map(|(_, text)| *text).collect(),
+            _ => Vec::new(),
+        };
         Some(Redactor {
             texts: RULED.iter().filter_map(ruled).collect(),
             extra: self.get(EXTRA),
@@ -165,7 +170,7 @@ impl PersonalRules {
                 .map(|(name, rule)| (name.to_owned(), rule))
                 .collect(),
             others: self.get(OTHERS),
-            anonymous: self.get(ANONYMOUS),
+            payer,
             key: key.cloned(),
         })
     }
@@ -198,7 +203,8 @@ impl HashKey {
     #[must_use]
     pub fn token(&self, text: &str) -> String {
         let digest = self.0.clone().chain_update(text.as_bytes()).finalize().into_bytes();
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        digits.map(|digit| char::from_digit(digit.into(), 16).expect("four bits")).collect()
     }
 
     /// Tells keys apart without telling the key.
@@ -234,7 +240,8 @@ pub struct Redactor {
     /// Rules for members in `extra`, by name.
     members: BTreeMap<String, Rule>,
     others: Rule,
-    anonymous: Rule,
+    /// What tells of the payer, where it is to go when the payment is anonymous.
+    payer: Vec<TextOf>,
     key: Option<HashKey>,
 }
 
@@ -250,9 +257,10 @@ impl Redactor {
                 taken.push((plain, ruled.rule));
             }
         }
-        if self.anonymous == Rule::DropPayer && row.is_anonymous == Some(true) {
-            let payer = RULED.iter().filter(|(name, _)| column(name).is_some_and(|column| column.personal));
-            payer.for_each(|(_, text)| *text(row) = None);
+        if !self.payer.is_empty() && row.is_anonymous == Some(true) {
+            for text in &self.payer {
+                *text(row) = None;
+            }
             // Nobody knows whether what no column takes tells of the payer.
             row.extra = None;
         }
