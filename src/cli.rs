@@ -67,6 +67,19 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print where the report of a dataset is, a page to look at; or open it, or make it again
+    #[command(after_help = REPORT_HELP)]
+    Report {
+        /// The directory of the dataset
+        #[arg(value_name = "DIR")]
+        dataset: PathBuf,
+        /// Open it in the browser
+        #[arg(long)]
+        open: bool,
+        /// Make it again from what the dataset keeps of itself, and write it to FILE
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// Show the rows of a transaction, their records, and which member each value came from; changes nothing
     #[command(after_help = EXPLAIN_HELP)]
     Explain(ExplainArgs),
@@ -276,6 +289,10 @@ impl CompactArgs {
 
 const VERIFY_HELP: &str = "\
 Exit codes: 0 all is well; 1 something is wrong, a line for each fault; 2 there is no dataset.";
+
+const REPORT_HELP: &str = "\
+Exit codes: 0 it is there; 1 it is not, or can't be opened or made; 2 there is no dataset. The page holds sums, names and \
+places, and no value of a single record.";
 
 const EXPLAIN_HELP: &str = "\
 Exit codes: 0 found; 1 not found, or the dataset can't be read; 2 there is no dataset. The output shows values of the \

@@ -4,7 +4,7 @@ mod cli;
 
 use std::fmt::Display;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use paynorm::config::Config;
-use paynorm::inspect::{self, explain::explain, verify::verify};
+use paynorm::inspect::{self, explain::explain, page, verify::verify};
 use paynorm::load::manifest::Manifest;
 use paynorm::pipeline::{self, Failure, maintain};
 use serde::Serialize;
@@ -52,6 +52,7 @@ fn main() -> ExitCode {
         Command::LoadScript(args) => script(&args.dataset, |manifest| args.text(manifest)),
         Command::Query(args) => script(&args.dataset, |manifest| args.text(manifest)),
         Command::Verify { dataset, json } => answer(verify(&dataset), json, |found| found.faults.is_empty()),
+        Command::Report { dataset, open, out } => report(&dataset, open, out),
         Command::Explain(args) => match args.question() {
             Ok(question) => answer(explain(question), args.json, |found| !found.rows.is_empty()),
             Err(error) => complain(&error, USAGE),
@@ -161,6 +162,23 @@ fn script(dataset: &Path, text: impl FnOnce(&Manifest) -> anyhow::Result<String>
         Ok(Err(error)) => complain(&error, USAGE),
         Err(failure) => refuse(&failure),
     }
+}
+
+/// Finds the report of a dataset, or makes it again, prints its path and opens it.
+fn report(dataset: &Path, open: bool, out: Option<PathBuf>) -> u8 {
+    let found = match out {
+        Some(out) => page::write(dataset, &out).map(|()| out),
+        None => page::find(dataset),
+    };
+    let path = match found {
+        Ok(path) => path,
+        Err(failure) => return refuse(&failure),
+    };
+    let code = show(Ok(format!("{}\n", path.display())));
+    if open && let Err(error) = opener::open(&path) {
+        return complain(&anyhow::Error::new(error).context("the report can't be opened"), FAILED);
+    }
+    code
 }
 
 fn show(text: anyhow::Result<String>) -> u8 {

@@ -13,6 +13,7 @@ use crate::load::partition::{PartitionKey, Partitioning};
 use crate::load::quarantine::{Raw, Rejected};
 use crate::model::columns::{Filling, Placed};
 use crate::model::counts::{RowFacts, SourceCounts};
+use crate::model::cube::Tally;
 use crate::model::json::{Reader, Type};
 use crate::model::personal::Redactor;
 use crate::model::reject::{Reason, Reject};
@@ -63,6 +64,7 @@ pub struct Normalized {
 pub struct Scratch {
     reader: Reader,
     rows: Filling,
+    tally: Tally,
     /// By row: its partition, and its key.
     partitions: Vec<PartitionKey>,
     keys: Vec<KeyEntry>,
@@ -131,6 +133,7 @@ impl<'a> Worker<'a> {
                 Item::Fault(fault) => self.fault(Some(source), fault),
             }
         }
+        self.scratch.tally.flush(&mut self.out.counts[number].cube);
     }
 
     /// Items of a dump that no source tells.
@@ -165,7 +168,7 @@ impl<'a> Worker<'a> {
         }
         let at = self.chunk.base + start as u64;
         let counts = &mut self.out.counts[number];
-        counts.row(&RowFacts::from(&row));
+        self.scratch.tally.row(&RowFacts::from(&row), &mut counts.cube);
         for (noticed, name) in [
             (notes.noise_repaired, "float_noise_repaired"),
             (notes.fee_negated, "fee_negated"),

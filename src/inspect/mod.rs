@@ -1,11 +1,12 @@
 //! Looks into a dataset and changes nothing: [`verify`] checks it against its manifest, [`explain`] leads from a row back
-//! to its record.
+//! to its record, [`page`] finds its report or makes it again.
 //!
 //! What is looked into may be damaged, so nothing is taken for granted: a path of the manifest is followed only within
 //! the dataset, and a file is read by its columns only once its footer is seen to hold the unified schema. What surprises:
 //! a run may replace the dataset meanwhile, so who looks at much of it looks at the manifest again at the end.
 
 pub mod explain;
+pub mod page;
 pub mod verify;
 
 use std::cell::Cell;

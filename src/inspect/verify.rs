@@ -1,4 +1,4 @@
-//! Checks a dataset against its manifest: files, footers, rows, keys, sums and quarantine.
+//! Checks a dataset against its manifest: files, footers, rows, keys, sums, totals and quarantine.
 //!
 //! Every byte of the data is read, files in parallel. A file that is not, byte by byte, what the manifest says is not
 //! looked into further. Of the rows, those columns are read that tell where a row belongs, and it is they that count, not
@@ -24,14 +24,18 @@ use super::{
     quarantine_lines, schema_fault,
 };
 use crate::load::commit::META_DIRECTORY;
+use crate::load::ledger::{self, Ledger, SourceTotals, by_currency};
 use crate::load::manifest::{DumpFacts, FileFacts, Manifest};
 use crate::load::partition::{PartitionKey, Partitioning};
 use crate::load::quarantine;
+use crate::load::read_back::FactColumns;
 use crate::model::columns;
+use crate::model::cube::{Cube, Tally};
 use crate::model::paths::{escape_bytes, printable, shown};
 use crate::model::reject::Reason;
 use crate::model::time::Timestamp;
 use crate::report::text::{counted, grouped, size};
+use crate::report::{self, html};
 use crate::sources::{self, Source};
 
 /// Rows read at once.
@@ -73,6 +77,8 @@ pub struct Verified {
     pub dumps: usize,
     /// Records in quarantine, as listed.
     pub quarantined: u64,
+    /// Totals of the rows that were read.
+    pub totals: Vec<SourceTotals>,
     /// What is wrong.
     pub faults: Vec<Fault>,
 }
@@ -114,7 +120,7 @@ pub fn verify(dataset: &Path) -> Result<Verified, Failure> {
         Err(what) => return Ok(Verified { faults: vec![Fault::new(&at, what, RESTORE)], ..Verified::default() }),
     };
     let mut faults = Vec::new();
-    check_all(dataset, &manifest, &mut faults);
+    let totals = check_all(dataset, &manifest, &mut faults);
     if manifest_text(dataset)? != text {
         let what = "it changed while the dataset was checked";
         faults = vec![Fault::new(&at, what, "check again when no run works on the dataset")];
@@ -125,16 +131,18 @@ pub fn verify(dataset: &Path) -> Result<Verified, Failure> {
         bytes: manifest.files.iter().fold(0, |sum, file| sum.saturating_add(file.bytes)),
         dumps: manifest.dumps.len(),
         quarantined: manifest.quarantined,
+        totals: by_currency(&totals),
         run_id: Some(manifest.run_id),
         faults,
     })
 }
 
-fn check_all(dataset: &Path, manifest: &Manifest, faults: &mut Vec<Fault>) {
+/// Checks everything; gives the totals of the rows that were read.
+fn check_all(dataset: &Path, manifest: &Manifest, faults: &mut Vec<Fault>) -> BTreeMap<String, Cube> {
     let at = shown(&manifest_path());
     let Ok(partitioning) = Partitioning::parse(&manifest.partition_by) else {
         faults.push(Fault::new(&at, "partition levels that this paynorm does not know", RESTORE));
-        return;
+        return BTreeMap::new();
     };
     let there = Listing::of(dataset, faults);
     let check = |file: &FileFacts| Checked::of(dataset, file, &there, &partitioning);
@@ -156,6 +164,67 @@ fn check_all(dataset: &Path, manifest: &Manifest, faults: &mut Vec<Fault>) {
         }
     }
     check_quarantine(dataset, manifest, faults);
+    let mut totals: BTreeMap<String, Cube> = BTreeMap::new();
+    for (source, cube) in checked.iter().flat_map(|checked| &checked.totals) {
+        *totals.entry(source.clone()).or_default() += cube;
+    }
+    totals.retain(|_, cube| *cube != Cube::default());
+    check_ledger(dataset, manifest, &totals, faults);
+    totals
+}
+
+/// Checks what the dataset keeps of itself: the digests of the files beside the manifest and, where nothing else is wrong
+/// that would show here again, whether the totals are those of the rows.
+fn check_ledger(dataset: &Path, manifest: &Manifest, totals: &BTreeMap<String, Cube>, faults: &mut Vec<Fault>) {
+    for name in [ledger::DRIFT, ledger::HISTORY, ledger::TOTALS, report::FILE_NAME, html::FILE_NAME] {
+        let path = Path::new(META_DIRECTORY).join(name);
+        let mut fault = |what: String, help| faults.push(Fault::new(&shown(&path), what, help));
+        let said = manifest.beside.get(name);
+        match fs::symlink_metadata(dataset.join(&path)) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => fault("is missing".to_owned(), RESTORE),
+            Ok(metadata) if metadata.is_file() => match digest(&dataset.join(&path)) {
+                Err(error) => fault(format!("can't be read: {}", error.kind()), "check its permissions and the disk"),
+                Ok((_, found)) if said != Some(&found) => fault("its digest is not the manifest's".to_owned(), RESTORE),
+                Ok(_) => {}
+            },
+            _ => fault("is no regular file".to_owned(), RESTORE),
+        }
+    }
+    if faults.is_empty() {
+        compare_ledger(dataset, manifest, totals, faults);
+    }
+}
+
+fn compare_ledger(dataset: &Path, manifest: &Manifest, totals: &BTreeMap<String, Cube>, faults: &mut Vec<Fault>) {
+    let at = |name: &str| shown(&Path::new(META_DIRECTORY).join(name));
+    let last = Ledger::read(dataset, manifest).and_then(|ledger| Ok((ledger.history.last(1)?.pop(), ledger)));
+    let Ok((last, ledger)) = last else {
+        faults.push(Fault::new(&at(ledger::HISTORY), "it or a file beside it has a line that is none", RESTORE));
+        return;
+    };
+    if ledger.totals != *totals {
+        let what = format!("{} of its totals are not those of the rows", differing(&ledger.totals, totals));
+        faults.push(Fault::new(&at(ledger::TOTALS), what, AGAIN));
+    }
+    let is_last = last.is_some_and(|last| {
+        let is = last.dataset;
+        (last.run_id == manifest.run_id && last.totals == by_currency(&ledger.totals))
+            && (is.rows, is.quarantined) == (manifest.rows, manifest.quarantined)
+            && (is.dumps, is.files) == (manifest.dumps.len(), manifest.files.len())
+            && is.identical.checked_add(is.differing) == Some(manifest.duplicates)
+    });
+    if !is_last {
+        faults.push(Fault::new(&at(ledger::HISTORY), "its last run did not leave the dataset that is there", RESTORE));
+    }
+}
+
+/// How many cells differ.
+fn differing(some: &BTreeMap<String, Cube>, others: &BTreeMap<String, Cube>) -> usize {
+    let cells = |cubes: &BTreeMap<String, Cube>| -> BTreeSet<String> {
+        let cells = cubes.iter().flat_map(|(source, cube)| cube.cells().map(move |cell| format!("{source} {cell:?}")));
+        cells.collect()
+    };
+    cells(some).symmetric_difference(&cells(others)).count()
 }
 
 /// What lies in a dataset, outside `_paynorm`.
@@ -238,6 +307,10 @@ struct Checked {
     dumps: BTreeMap<String, u64>,
     /// The hash of every row's key.
     keys: Vec<u64>,
+    /// The rows by source.
+    totals: BTreeMap<String, Cube>,
+    /// Whether some could not be counted.
+    uncounted: bool,
 }
 
 impl Checked {
@@ -312,9 +385,10 @@ impl Checked {
         let directory = file.path.rsplit_once('/').map_or("", |(directory, _)| directory);
         let mut belongs: Option<PartitionKey> = None;
         let (mut strangers, mut unknown) = (0, 0);
-        let names = ["source", "transaction_id", "occurred_at", "source_file"];
+        let names = [&["source", "transaction_id", "source_file"][..], &FactColumns::NAMES].concat();
         for batch in read(reader, &names)? {
             let rows = KeyRows::of(batch?)?;
+            self.count(&rows)?;
             for at in 0..rows.batch.num_rows() {
                 self.keys.push(rows.hash(at));
                 let Some(key) = rows.partition(partitioning, at) else {
@@ -328,6 +402,9 @@ impl Checked {
             count_runs(rows.text(&rows.source_file), &mut self.dumps);
         }
         self.whole = true;
+        if self.uncounted && unknown == 0 {
+            self.fault(file, "some of its rows have a word or amount that this paynorm does not know", AGAIN);
+        }
         for (number, what) in [
             (strangers, "belong in another partition directory"),
             (unknown, "are of a source or time that this paynorm does not know"),
@@ -335,6 +412,31 @@ impl Checked {
             if number > 0 {
                 self.fault(file, format!("{} of its rows {what}", grouped(number)), AGAIN);
             }
+        }
+        Ok(())
+    }
+}
+
+impl Checked {
+    /// Counts rows, stretch by stretch of one source.
+    fn count(&mut self, rows: &KeyRows) -> Result<()> {
+        let facts = FactColumns::of(&rows.batch)?;
+        let mut tally = Tally::default();
+        let mut at = 0;
+        while at < rows.batch.num_rows() {
+            let source = rows.key(at).0;
+            let cube = match self.totals.get_mut(source) {
+                Some(cube) => cube,
+                None => self.totals.entry(source.to_owned()).or_default(),
+            };
+            while at < rows.batch.num_rows() && rows.key(at).0 == source {
+                match facts.row(at) {
+                    Ok(row) => tally.row(&row, cube),
+                    Err(_) => self.uncounted = true,
+                }
+                at += 1;
+            }
+            tally.flush(cube);
         }
         Ok(())
     }

@@ -7,7 +7,7 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -335,12 +335,12 @@ pub fn link(from: &Path, to: &Path) -> Result<()> {
     linked.with_context(|| format!("can't take over {}", shown(from)))
 }
 
-/// Writes a small file into staging.
+/// Writes a small file into staging, for its owner alone.
 ///
 /// # Errors
 /// When it can't be written.
 pub fn write_staged(path: &Path, content: &[u8]) -> Result<()> {
-    let write = || File::create_new(path)?.write_all(content);
+    let write = || File::options().write(true).create_new(true).mode(0o600).open(path)?.write_all(content);
     write().with_context(|| format!("can't write {}", shown(path)))
 }
 

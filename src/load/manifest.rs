@@ -17,6 +17,8 @@ pub type Stop<'a> = &'a (dyn Fn() -> bool + Sync);
 
 /// The manifest's own version.
 pub const VERSION: u32 = 1;
+/// The program, as manifests tell it.
+pub const TOOL: &str = concat!("paynorm ", env!("CARGO_PKG_VERSION"));
 
 /// What is in a dataset.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
@@ -52,6 +54,9 @@ pub struct Manifest {
     pub files: Vec<FileFacts>,
     /// Files that tell where the records stood whose rows others replaced, in the order of the runs.
     pub replaced: Vec<FileFacts>,
+    /// BLAKE3 of the files beside the manifest, by name, but of the quarantine.
+    #[serde(default)]
+    pub beside: BTreeMap<String, String>,
 }
 
 impl Manifest {

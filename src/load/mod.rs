@@ -5,6 +5,7 @@
 pub mod commit;
 pub mod compact;
 pub mod keys;
+pub mod ledger;
 pub mod loader;
 pub mod manifest;
 pub mod parquet_file;

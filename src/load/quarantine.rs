@@ -2,7 +2,8 @@
 //!
 //! It is the only output that holds what could not be checked, so it is for its owner's eyes alone (mode 0600).
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -163,10 +164,82 @@ pub fn read_lines<E: From<anyhow::Error>>(
     }
 }
 
+/// Of each reason, so many places are told.
+pub const MAX_PLACES: usize = 50;
+
+/// What is in a quarantine, by the code of the reason, without any record's text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary(pub BTreeMap<String, Places>);
+
+/// Where records of one reason are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// How many there are.
+    pub count: u64,
+    /// The first of them, in the order of the quarantine.
+    pub first: Vec<Place>,
+}
+
+/// What a line tells besides the record's text.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Place {
+    /// The source, where it is known.
+    pub source: Option<String>,
+    /// The dump.
+    pub source_file: String,
+    /// Offset in the decompressed dump.
+    pub source_offset: u64,
+    /// Length in bytes.
+    pub length: u64,
+    /// The member at fault, where it is one.
+    pub field: Option<String>,
+    /// What is wrong, without any value of the record.
+    pub message: String,
+}
+
+/// The reason of a line; its place is read only where it is told.
+#[derive(Deserialize)]
+struct ReasonOf<'l> {
+    #[serde(borrow)]
+    reason: Cow<'l, str>,
+}
+
+impl Summary {
+    /// Reads a whole quarantine.
+    ///
+    /// # Errors
+    /// When it can't be read or has a line that is none.
+    pub fn read(path: &Path) -> Result<Self> {
+        let mut summary = Self::default();
+        let context = || format!("can't read {}", shown(path));
+        for line in BufReader::new(File::open(path).with_context(context)?).split(b'\n') {
+            let line = line.with_context(context)?;
+            anyhow::ensure!(summary.line(&line), "{} is damaged", shown(path));
+        }
+        Ok(summary)
+    }
+
+    /// Counts a line; whether it is one.
+    fn line(&mut self, line: &[u8]) -> bool {
+        let Ok(ReasonOf { reason }) = serde_json::from_slice(line) else { return false };
+        let places = match self.0.get_mut(&*reason) {
+            Some(places) => places,
+            None => self.0.entry(reason.into_owned()).or_default(),
+        };
+        places.count += 1;
+        if places.first.len() < MAX_PLACES {
+            let Ok(place) = serde_json::from_slice(line) else { return false };
+            places.first.push(place);
+        }
+        true
+    }
+}
+
 /// Writes the quarantine.
 #[derive(Debug)]
 pub struct QuarantineWriter {
     file: BufWriter<Digesting<File>>,
+    summary: Summary,
 }
 
 /// Passes bytes on and keeps their digest.
@@ -195,7 +268,8 @@ impl QuarantineWriter {
     /// When it can't be created.
     pub fn create(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        Ok(Self { file: BufWriter::new(Digesting { to: file, digest: blake3::Hasher::new() }) })
+        let file = BufWriter::new(Digesting { to: file, digest: blake3::Hasher::new() });
+        Ok(Self { file, summary: Summary::default() })
     }
 
     /// Copies the earlier quarantine with that digest, but for lines of dumps that are read again as a whole; tells how
@@ -222,8 +296,11 @@ impl QuarantineWriter {
     /// Writes a line as it was.
     ///
     /// # Errors
-    /// When it can't be written.
+    /// When it can't be written, or is none.
     pub fn keep(&mut self, line: &[u8]) -> io::Result<()> {
+        if !self.summary.line(line) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the quarantine before is damaged"));
+        }
         self.file.write_all(line)?;
         self.file.write_all(b"\n")
     }
@@ -256,15 +333,28 @@ impl QuarantineWriter {
             sha256,
         };
         serde_json::to_writer(&mut self.file, &line)?;
-        self.file.write_all(b"\n")
+        self.file.write_all(b"\n")?;
+        let places = self.summary.0.entry(line.reason.to_owned()).or_default();
+        places.count += 1;
+        if places.first.len() < MAX_PLACES {
+            places.first.push(Place {
+                source: rejected.source.map(str::to_owned),
+                source_file: source_file.to_owned(),
+                source_offset: rejected.offset,
+                length: rejected.length,
+                field: rejected.reject.field.clone().map(Cow::into_owned),
+                message: rejected.reject.message.clone().into_owned(),
+            });
+        }
+        Ok(())
     }
 
-    /// Ends the file and gives the BLAKE3 digest of what is in it.
+    /// Ends the file; gives the BLAKE3 digest of its bytes and tells what is in it.
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn finish(mut self) -> io::Result<String> {
+    pub fn finish(mut self) -> io::Result<(String, Summary)> {
         self.file.flush()?;
-        Ok(self.file.get_ref().digest.finalize().to_hex().to_string())
+        Ok((self.file.get_ref().digest.finalize().to_hex().to_string(), self.summary))
     }
 }

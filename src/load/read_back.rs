@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{Decimal128Type, Int64Type, TimestampMicrosecondType};
 use arrow::row::{RowConverter, SortField};
 use parquet::arrow::ProjectionMask;
@@ -55,6 +55,13 @@ impl Dropped {
         self.dumps.values().sum()
     }
 
+    /// How many were the same as the row that stays, and how many differed.
+    #[must_use]
+    pub fn split(&self) -> (u64, u64) {
+        let sum = |of: fn(&SourceCounts) -> u64| self.sources.values().map(of).sum();
+        (sum(|counts| counts.identical), sum(|counts| counts.differing))
+    }
+
     /// Notes the rows as duplicates of their dumps.
     ///
     /// # Errors
@@ -85,7 +92,7 @@ impl Dropped {
     /// When the row is not one of ours.
     pub(super) fn row(&mut self, rows: &RowReader<'_>, at: usize, identical: bool) -> Result<()> {
         let counts = self.sources.entry(rows.text("source", at)?.to_owned()).or_default();
-        counts.row(&rows.facts(at)?);
+        counts.cube.row(&FactColumns::of(rows.0)?.row(at)?);
         *(if identical { &mut counts.identical } else { &mut counts.differing }) += 1;
         *self.dumps.entry(rows.text("source_file", at)?.to_owned()).or_default() += 1;
         Ok(())
@@ -252,28 +259,86 @@ impl<'b> RowReader<'b> {
         let values = self.column("source_offset")?.as_primitive_opt::<Int64Type>().context("an offset is no number")?;
         u64::try_from(values.value(at)).context("an offset is negative")
     }
+}
 
-    fn money(&self, amount: &str, currency: &str, at: usize) -> Result<Option<Money>> {
-        let values = self.column(amount)?.as_primitive_opt::<Decimal128Type>().context("an amount is no decimal")?;
-        if values.is_null(at) {
-            return Ok(None);
-        }
-        let units = i64::try_from(values.value(at)).ok().and_then(Amount::from_units);
-        let currency = self.optional_text(currency, at)?.and_then(Currency::parse);
-        Ok(Some(Money { amount: units.context("an amount is out of range")?, currency }))
+/// The columns of rows that are counted in a [`Cube`](crate::model::cube::Cube).
+#[derive(Debug)]
+pub struct FactColumns<'b> {
+    occurred_at: &'b TimestampMicrosecondArray,
+    state: &'b StringArray,
+    classification: &'b StringArray,
+    amount_check: &'b StringArray,
+    gross: MoneyColumns<'b>,
+    net: MoneyColumns<'b>,
+    fee: MoneyColumns<'b>,
+}
+
+type MoneyColumns<'b> = (&'b Decimal128Array, &'b StringArray);
+
+impl<'b> FactColumns<'b> {
+    /// The names of the columns.
+    pub const NAMES: [&'static str; 10] = [
+        "occurred_at",
+        "gross_amount",
+        "net_amount",
+        "fee_amount",
+        "currency",
+        "net_currency",
+        "fee_currency",
+        "amount_check",
+        "classification",
+        "state",
+    ];
+
+    /// Finds the columns.
+    ///
+    /// # Errors
+    /// When one is missing or of another type.
+    pub fn of(batch: &'b RecordBatch) -> Result<Self> {
+        let rows = RowReader(batch);
+        let texts = |name: &str| rows.column(name)?.as_string_opt().with_context(|| format!("{name} is no text"));
+        let money = |amount: &str, currency: &str| -> Result<MoneyColumns<'b>> {
+            let amounts = rows.column(amount)?.as_primitive_opt::<Decimal128Type>();
+            Ok((amounts.with_context(|| format!("{amount} is no decimal"))?, texts(currency)?))
+        };
+        Ok(Self {
+            occurred_at: rows.column("occurred_at")?.as_primitive_opt().context("occurred_at is no time")?,
+            state: texts("state")?,
+            classification: texts("classification")?,
+            amount_check: texts("amount_check")?,
+            gross: money("gross_amount", "currency")?,
+            net: money("net_amount", "net_currency")?,
+            fee: money("fee_amount", "fee_currency")?,
+        })
     }
 
-    fn facts(&self, at: usize) -> Result<RowFacts> {
+    /// The row at `at`.
+    ///
+    /// # Errors
+    /// When a value is not one of ours.
+    pub fn row(&self, at: usize) -> Result<RowFacts> {
         let unknown = "a word that is not in the schema";
+        let time = Timestamp::from_micros(self.occurred_at.value(at)).context("occurred_at is out of range")?;
         Ok(RowFacts {
-            state: self.state(at)?,
-            classification: Classification::parse(self.text("classification", at)?).context(unknown)?,
+            month: time.month(),
+            state: State::parse(self.state.value(at)).context(unknown)?,
+            classification: Classification::parse(self.classification.value(at)).context(unknown)?,
             amounts: Amounts {
-                gross: self.money("gross_amount", "currency", at)?,
-                net: self.money("net_amount", "net_currency", at)?,
-                fee: self.money("fee_amount", "fee_currency", at)?,
-                check: AmountCheck::parse(self.text("amount_check", at)?).context(unknown)?,
+                gross: money(self.gross, at)?,
+                net: money(self.net, at)?,
+                fee: money(self.fee, at)?,
+                check: AmountCheck::parse(self.amount_check.value(at)).context(unknown)?,
             },
         })
     }
+}
+
+fn money((amounts, currencies): MoneyColumns<'_>, at: usize) -> Result<Option<Money>> {
+    if amounts.is_null(at) {
+        return Ok(None);
+    }
+    let units = i64::try_from(amounts.value(at)).ok().and_then(Amount::from_units);
+    let code = (!currencies.is_null(at)).then(|| currencies.value(at));
+    let currency = code.map(|code| Currency::parse(code).context("a currency is no code")).transpose()?;
+    Ok(Some(Money { amount: units.context("an amount is out of range")?, currency }))
 }

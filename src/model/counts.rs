@@ -1,13 +1,15 @@
-//! What is counted of rows: states, classifications, totals per currency, and what was noticed on the way.
+//! What is counted of rows: the cells of a [`Cube`], duplicates, and what was noticed on the way.
 //!
 //! Counts add up: whoever works on a part counts for itself, and the sums do not depend on how the parts were cut.
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
-use super::money::{Currency, Money};
+use super::cube::{Cell, Cube, Totals};
+use super::money::Money;
+use super::time::Month;
 use super::transaction::{Amounts, Transaction};
-use super::vocabulary::{Classification, State};
+use super::vocabulary::{AmountCheck, Classification, State};
 
 /// Where something was seen first: the dump's number and the offset of the record.
 pub type Example = (usize, u64);
@@ -21,37 +23,21 @@ pub struct Cases {
     pub first: Example,
 }
 
-/// How many different names of unknown members are told apart, per source.
-const MAX_MEMBERS: usize = 100;
-
-/// Totals of one currency in ten-thousandths of the major unit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Rows whose first amount is in this currency.
-    pub rows: u64,
-    /// Sum of the gross amounts in this currency.
-    pub gross: i128,
-    /// Sum of the fees in this currency.
-    pub fee: i128,
-    /// Sum of the net amounts in this currency.
-    pub net: i128,
-}
+/// How many names of unknown members are told apart, per source: the first in alphabetical order, so that it does not
+/// matter in which parts they are counted.
+pub const MAX_MEMBERS: usize = 100;
+/// Characters of a name that count.
+const MAX_NAME: usize = 100;
 
 /// The counts of one source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceCounts {
-    /// Rows.
-    pub rows: u64,
+    /// Rows and their sums.
+    pub cube: Cube,
     /// Rows that another one of their key replaced: the record was the same, or another.
     pub identical: u64,
     /// As before, where the record differed.
     pub differing: u64,
-    /// Rows by state.
-    pub states: BTreeMap<State, u64>,
-    /// Rows by classification.
-    pub classifications: BTreeMap<Classification, u64>,
-    /// Totals by currency; `None` where it is unknown.
-    pub totals: BTreeMap<Option<Currency>, Totals>,
     /// What was noticed, by its name in the report.
     pub notes: BTreeMap<&'static str, Cases>,
     /// Members that the source does not document, by name.
@@ -61,22 +47,6 @@ pub struct SourceCounts {
 }
 
 impl SourceCounts {
-    /// Counts a row.
-    pub fn row(&mut self, row: &RowFacts) {
-        self.rows += 1;
-        *self.states.entry(row.state).or_default() += 1;
-        *self.classifications.entry(row.classification).or_default() += 1;
-        self.totals.entry(row.amounts.first().and_then(|money| money.currency)).or_default().rows += 1;
-        let mut add = |money: Option<Money>, place: fn(&mut Totals) -> &mut i128| {
-            if let Some(money) = money {
-                *place(self.totals.entry(money.currency).or_default()) += i128::from(money.amount.units());
-            }
-        };
-        add(row.amounts.gross, |totals| &mut totals.gross);
-        add(row.amounts.fee, |totals| &mut totals.fee);
-        add(row.amounts.net, |totals| &mut totals.net);
-    }
-
     /// Counts something noticed.
     pub fn note(&mut self, name: &'static str, at: Example) {
         add_cases(&mut self.notes, name, Cases { count: 1, first: at });
@@ -84,37 +54,37 @@ impl SourceCounts {
 
     /// Counts an unknown member.
     pub fn unknown_member(&mut self, name: &str, at: Example) {
+        let name = beginning(name);
         if let Some(cases) = self.unknown_members.get_mut(name) {
             cases.count += 1;
-        } else if self.unknown_members.len() < MAX_MEMBERS {
-            let name = name.chars().take(MAX_MEMBERS).collect();
-            add_cases(&mut self.unknown_members, name, Cases { count: 1, first: at });
         } else {
-            self.further_members += 1;
+            self.unknown_members.insert(name.to_owned(), Cases { count: 1, first: at });
+            self.bound();
         }
     }
 
-    /// Takes rows out again that others replaced.
-    pub fn take_out(&mut self, rows: &Self) {
-        self.rows -= rows.rows;
+    /// Names beyond those that are told apart are only counted.
+    fn bound(&mut self) {
+        while self.unknown_members.len() > MAX_MEMBERS {
+            let last = self.unknown_members.pop_last();
+            self.further_members += last.map_or(0, |(_, cases)| cases.count);
+        }
+    }
+
+    /// Takes rows out again that others replaced; whether they were there.
+    #[must_use]
+    pub fn take_out(&mut self, rows: &Self) -> bool {
         self.identical += rows.identical;
         self.differing += rows.differing;
-        take_out(&mut self.states, &rows.states);
-        take_out(&mut self.classifications, &rows.classifications);
-        for (currency, taken) in &rows.totals {
-            let totals = self.totals.entry(*currency).or_default();
-            totals.rows -= taken.rows;
-            totals.gross -= taken.gross;
-            totals.fee -= taken.fee;
-            totals.net -= taken.net;
-        }
-        self.totals.retain(|_, totals| *totals != Totals::default());
+        self.cube.take_out(&rows.cube)
     }
 }
 
 /// What is counted of a row.
 #[derive(Clone, Copy, Debug)]
 pub struct RowFacts {
+    /// When it took place.
+    pub month: Month,
     /// Its state.
     pub state: State,
     /// Its classification.
@@ -125,36 +95,59 @@ pub struct RowFacts {
 
 impl From<&Transaction<'_>> for RowFacts {
     fn from(row: &Transaction<'_>) -> Self {
-        Self { state: row.state, classification: row.classification, amounts: row.amounts }
+        let (month, amounts) = (row.occurred_at.month(), row.amounts);
+        Self { month, state: row.state, classification: row.classification, amounts }
+    }
+}
+
+impl RowFacts {
+    /// What it adds to which cells: to one, or where its amounts are in different currencies, to one for each.
+    pub(super) fn each(&self, mut add: impl FnMut(Cell, Totals)) {
+        let Amounts { gross, fee, net, check } = self.amounts;
+        let (month, state, classification) = (self.month, self.state, self.classification);
+        let cell = |money: Option<&Money>| {
+            let currency = money.and_then(|money| money.currency);
+            Cell { month, currency, classification, state, amount_check: check }
+        };
+        let first = cell(self.amounts.first());
+        if check != AmountCheck::MixedCurrency {
+            return add(first, Totals { rows: 1, gross: gross.into(), fee: fee.into(), net: net.into() });
+        }
+        let none = Totals::default();
+        add(first, Totals { rows: 1, ..none });
+        for (money, totals) in [
+            (gross, Totals { gross: gross.into(), ..none }),
+            (fee, Totals { fee: fee.into(), ..none }),
+            (net, Totals { net: net.into(), ..none }),
+        ] {
+            if money.is_some() {
+                add(cell(money.as_ref()), totals);
+            }
+        }
     }
 }
 
 impl AddAssign for SourceCounts {
     fn add_assign(&mut self, other: Self) {
-        self.rows += other.rows;
+        self.cube += &other.cube;
         self.identical += other.identical;
         self.differing += other.differing;
         self.further_members += other.further_members;
-        for (state, count) in other.states {
-            *self.states.entry(state).or_default() += count;
-        }
-        for (classification, count) in other.classifications {
-            *self.classifications.entry(classification).or_default() += count;
-        }
-        for (currency, other) in other.totals {
-            let totals = self.totals.entry(currency).or_default();
-            totals.rows += other.rows;
-            totals.gross += other.gross;
-            totals.fee += other.fee;
-            totals.net += other.net;
-        }
         for (name, cases) in other.notes {
             add_cases(&mut self.notes, name, cases);
         }
         for (name, cases) in other.unknown_members {
             add_cases(&mut self.unknown_members, name, cases);
         }
+        self.bound();
     }
+}
+
+fn beginning(name: &str) -> &str {
+    if name.len() <= MAX_NAME {
+        return name;
+    }
+    name.char_indices().nth(MAX_NAME).map_or(name, |(end, _)| &name[..end])
 }
 
 /// Adds cases to those of the same name; the first example in input order stays.
@@ -164,9 +157,39 @@ pub fn add_cases<K: Ord>(all: &mut BTreeMap<K, Cases>, name: K, more: Cases) {
     cases.first = cases.first.min(more.first);
 }
 
-fn take_out<K: Ord + Copy>(counts: &mut BTreeMap<K, u64>, taken: &BTreeMap<K, u64>) {
-    for (key, count) in taken {
-        *counts.entry(*key).or_default() -= count;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_told_apart_do_not_depend_on_how_they_are_cut() {
+        let names: Vec<String> = (0..1000_usize).map(|at| format!("n{}", at * 7919 % 331)).collect();
+        let counted = |cut: usize| {
+            let mut all = SourceCounts::default();
+            for (part, names) in names.chunks(cut).enumerate() {
+                let mut counts = SourceCounts::default();
+                for (at, name) in names.iter().enumerate() {
+                    counts.unknown_member(name, (0, (part * cut + at) as u64));
+                }
+                all += counts;
+            }
+            all
+        };
+        let whole = counted(1000);
+        assert_eq!(whole.unknown_members.len(), MAX_MEMBERS);
+        let told: u64 = whole.unknown_members.values().map(|cases| cases.count).sum();
+        assert_eq!(told + whole.further_members, 1000);
+        for cut in [1, 7, 150, 999] {
+            assert_eq!(counted(cut), whole, "parts of {cut}");
+        }
     }
-    counts.retain(|_, count| *count > 0);
+
+    #[test]
+    fn of_a_long_name_the_beginning_counts() {
+        let mut counts = SourceCounts::default();
+        for end in ["a", "b"] {
+            counts.unknown_member(&("\u{fc}".repeat(MAX_NAME) + end), (0, 0));
+        }
+        assert_eq!(counts.unknown_members.keys().map(|name| name.chars().count()).collect::<Vec<_>>(), [MAX_NAME]);
+    }
 }

@@ -5,11 +5,13 @@
 pub mod cells;
 pub mod columns;
 pub mod counts;
+pub mod cube;
 pub mod json;
 pub mod money;
 pub mod paths;
 pub mod personal;
 pub mod reject;
+pub mod sum;
 pub mod time;
 pub mod transaction;
 pub mod vocabulary;

@@ -1,6 +1,7 @@
 //! Paths as text: for lineage, and for messages.
 
 use std::ffi::OsStr;
+use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -14,12 +15,25 @@ pub fn escape_bytes(part: &OsStr) -> String {
     part.as_bytes().utf8_chunks().map(chunk).collect()
 }
 
-/// Text for messages: control characters escaped, so that no name can act on a terminal.
+/// Text for messages: control characters escaped, and those that can't be seen or turn the writing around, so that no name
+/// can act on a terminal or look like another one.
 #[must_use]
 pub fn printable(text: &str) -> String {
-    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let acts = |c: char| c.is_control() || INVISIBLE.iter().any(|range| range.contains(&c));
+    let escape = |c: char| if acts(c) { c.escape_default().to_string() } else { c.to_string() };
     text.chars().map(escape).collect()
 }
+
+/// Spaces without width, marks and overrides of direction, separators of lines, and tags.
+const INVISIBLE: [RangeInclusive<char>; 7] = [
+    '\u{61c}'..='\u{61c}',
+    '\u{200b}'..='\u{200c}',
+    '\u{200e}'..='\u{200f}',
+    '\u{2028}'..='\u{202e}',
+    '\u{2060}'..='\u{206f}',
+    '\u{feff}'..='\u{feff}',
+    '\u{e0000}'..='\u{e007f}',
+];
 
 /// A path for messages.
 #[must_use]
@@ -34,5 +48,6 @@ mod tests {
     #[test]
     fn any_path_can_be_shown() {
         assert_eq!(shown(Path::new(OsStr::from_bytes(b"/a\xff\n/\xc3\xbc"))), "/a%FF\\n/ü");
+        assert_eq!(printable("a\u{202e}b\u{200b}c\u{200d}💬"), "a\\u{202e}b\\u{200b}c\u{200d}💬");
     }
 }

@@ -7,6 +7,7 @@ use std::fmt;
 
 use chrono::{LocalResult, NaiveDate, NaiveDateTime, TimeDelta, TimeZone};
 use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 
 const MICROS: i64 = 1_000_000;
 const DAY_SECONDS: i64 = 86_400;
@@ -40,6 +41,13 @@ impl Timestamp {
     pub fn date(self) -> Date {
         let days = self.0.div_euclid(MICROS * DAY_SECONDS);
         Date(i32::try_from(days).expect("years 0001 to 9999 fit"))
+    }
+
+    /// The calendar month in UTC.
+    #[must_use]
+    pub fn month(self) -> Month {
+        let (year, month, _) = self.date().ymd();
+        Month(u32::try_from(year).expect("years 0001 to 9999") * 12 + month - 1)
     }
 
     /// Unix seconds from the text of a JSON number, or from a string in the same grammar; digits behind the
@@ -168,6 +176,49 @@ impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day) = self.ymd();
         write!(f, "{year:04}-{month:02}-{day:02}")
+    }
+}
+
+/// A calendar month of the years 0001 to 9999, as `YYYY-MM`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Month(u32);
+
+impl Month {
+    /// Months since the first of a year 0: a number of 17 bits.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (year, month) = text.split_once('-')?;
+        let number = |text: &str, digits| {
+            (text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit()))
+                .then(|| text.parse::<u32>().ok())?
+        };
+        let (year, month) = (number(year, 4)?, number(month, 2)?);
+        (year > 0 && (1..=12).contains(&month)).then(|| Self(year * 12 + month - 1))
+    }
+}
+
+impl fmt::Display for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}", self.0 / 12, self.0 % 12 + 1)
+    }
+}
+
+impl From<Month> for String {
+    fn from(month: Month) -> Self {
+        month.to_string()
+    }
+}
+
+impl TryFrom<String> for Month {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("no month")
     }
 }
 

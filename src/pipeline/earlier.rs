@@ -13,6 +13,7 @@ use super::Failure;
 use crate::config::Config;
 use crate::extract::discover::{Dump, Skipped};
 use crate::load::commit::{self, META_DIRECTORY, Staging};
+use crate::load::ledger::{self, Ledger};
 use crate::load::loader;
 use crate::load::manifest::{DumpFacts, Manifest, Stop};
 use crate::load::parquet_file::Codec;
@@ -21,7 +22,7 @@ use crate::load::quarantine;
 use crate::load::read_back::Dropped;
 use crate::model::counts::SourceCounts;
 use crate::model::paths::shown;
-use crate::report::{MergeReport, Report, RunFacts};
+use crate::report::{self, MergeReport, Report, RunFacts};
 use crate::sources;
 
 /// A dataset that is there.
@@ -123,12 +124,12 @@ impl Earlier {
 
     /// What a merge tells beside what every run tells.
     pub(super) fn merge_report(&self, known: usize, loaded: &loader::Loaded) -> MergeReport {
-        let sum = |of: fn(&SourceCounts) -> u64| loaded.replaced.sources.values().map(of).sum();
+        let (replaced_identical, replaced_differing) = loaded.replaced.split();
         MergeReport {
             known_dumps: known,
             rows_before: self.manifest.rows,
-            replaced_identical: sum(|counts| counts.identical),
-            replaced_differing: sum(|counts| counts.differing),
+            replaced_identical,
+            replaced_differing,
             files_kept: loaded.kept.len(),
             files_rewritten: loaded.rewritten,
         }
@@ -164,14 +165,19 @@ impl Earlier {
         self.manifest.rows
     }
 
-    /// Where it keeps what is no data.
-    pub(super) fn meta(&self) -> PathBuf {
-        self.directory.join(META_DIRECTORY)
+    /// What it keeps of itself.
+    pub(super) fn ledger(&self) -> Result<Ledger> {
+        Ledger::read(&self.directory, &self.manifest)
+    }
+
+    /// The report of its last run.
+    pub(super) fn report(&self) -> Result<Vec<u8>> {
+        ledger::kept(&self.directory, &self.manifest, report::FILE_NAME)
     }
 
     /// The file of its quarantine.
     pub(super) fn quarantine(&self) -> PathBuf {
-        self.meta().join(quarantine::FILE_NAME)
+        self.directory.join(META_DIRECTORY).join(quarantine::FILE_NAME)
     }
 
     /// Dumps that were refused as a whole.

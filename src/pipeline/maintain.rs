@@ -9,22 +9,22 @@ use anyhow::{Context, Result, anyhow, ensure};
 use serde::Serialize;
 
 use super::earlier::Earlier;
-use super::{Failure, check_signal, file_facts, json, replaced_facts, run_facts, told};
+use super::{Failure, check_signal, file_facts, kept, replaced_facts, run_facts, told};
 use crate::config::Config;
 use crate::extract::chunks::{Buffers, Chunk, Chunks, Shapes, Sizes};
-use crate::load::commit::{self, Existing, Staging, existing, write_staged};
+use crate::load::commit::{self, Existing, Staging, existing};
 use crate::load::compact;
 use crate::load::keys::Reading;
+use crate::load::ledger::{Ledger, Run, RunKind};
 use crate::load::loader::{self, Batch, Loaded, Loader, LoaderSettings};
 use crate::load::manifest::{DumpFacts, Manifest};
 use crate::load::parquet_file::Setup;
 use crate::load::quarantine::{self, Entry, QuarantineWriter};
+use crate::model::counts::SourceCounts;
 use crate::model::paths::shown;
 use crate::normalize::{Origin, Rules, Scratch, normalize};
 use crate::sources;
 
-/// The file that tells of the last run.
-const REPORT: &str = "report.json";
 /// Rows of so much text are encoded in one go.
 const WINDOW_BYTES: usize = 32 << 20;
 
@@ -97,18 +97,26 @@ fn next_run_id(earlier: &Manifest, what: &str) -> String {
     blake3::hash(text.as_bytes()).to_hex().as_str()[..32].to_owned()
 }
 
-/// Ends a snapshot: its manifest with the files in `loaded`, and the report of the last run.
-fn finish(staging: &Staging, earlier: &Earlier, mut manifest: Manifest, loaded: &Loaded) -> Result<()> {
+/// What a snapshot ends with.
+struct End<'a> {
+    manifest: Manifest,
+    loaded: &'a Loaded,
+    ledger: Ledger,
+    quarantine: quarantine::Summary,
+    run: Run,
+}
+
+/// Ends a snapshot: its manifest with the files in `loaded`, the run in its history, and the report of the run before.
+fn finish(staging: &Staging, earlier: &Earlier, end: End<'_>) -> Result<()> {
+    let End { mut manifest, loaded, mut ledger, quarantine, run } = end;
     let mut files = file_facts(staging, loaded)?;
     files.extend(loaded.kept.iter().cloned());
     files.sort_by(|a, b| a.path.cmp(&b.path));
     manifest.rows = files.iter().map(|file| file.rows).sum();
     manifest.files = files;
     manifest.replaced.extend(replaced_facts(staging, loaded)?);
-    let meta = staging.meta();
-    write_staged(&meta.join(commit::MANIFEST), &json(&manifest)?)?;
-    let report = std::fs::read(earlier.meta().join(REPORT)).context("can't read the report of the last run")?;
-    write_staged(&meta.join(REPORT), &report)
+    ledger.end(run, &manifest).context("the numbers of this run do not add up, so nothing is published")?;
+    kept::write(staging, manifest, &ledger, &quarantine, earlier.report()?)
 }
 
 /// Puts small files of the dataset at `config.out` together; rows stay as they are.
@@ -118,6 +126,7 @@ fn finish(staging: &Staging, earlier: &Earlier, mut manifest: Manifest, loaded: 
 pub fn compact(config: &Config, signal: &AtomicUsize) -> Result<CompactReport, Failure> {
     maintain(config, |config, staging, earlier| {
         let before = &earlier.manifest;
+        let ledger = earlier.ledger()?;
         let run_id = next_run_id(before, "compact");
         let setup = Setup::new(config.codec, config.bloom_filter)?;
         let (facts, name) = run_facts(&run_id);
@@ -146,9 +155,10 @@ pub fn compact(config: &Config, signal: &AtomicUsize) -> Result<CompactReport, F
         let path = staging.meta().join(quarantine::FILE_NAME);
         let mut quarantine = QuarantineWriter::create(&path).context("can't create the quarantine")?;
         quarantine.copy(&earlier.quarantine(), &before.quarantine_digest, &BTreeSet::new())?;
-        let quarantine_digest = quarantine.finish().context("can't write the quarantine")?;
+        let (quarantine_digest, quarantine) = quarantine.finish().context("can't write the quarantine")?;
         let manifest = Manifest { run_id: run_id.clone(), quarantine_digest, ..before.clone() };
-        finish(staging, earlier, manifest, &loaded)?;
+        let run = Run::new(RunKind::Compact);
+        finish(staging, earlier, End { manifest, loaded: &loaded, ledger, quarantine, run })?;
         Ok((report(&run_id), true))
     })
 }
@@ -181,6 +191,7 @@ struct Replay<'a> {
     paths: Arc<Vec<String>>,
     dumps: Vec<DumpFacts>,
     versions: Versions,
+    ledger: Ledger,
     report: ReplayReport,
 }
 
@@ -257,6 +268,7 @@ impl<'a> Replay<'a> {
             paths,
             dumps: earlier.manifest.dumps.clone(),
             versions: Versions::of(&earlier.manifest.dumps),
+            ledger: earlier.ledger()?,
             report: ReplayReport {
                 run_id,
                 tried: 0,
@@ -279,14 +291,13 @@ impl<'a> Replay<'a> {
             let &Version { dump, reading, .. } = self.versions.next(&entry.source_file)?;
             let text = entry.text();
             self.report.without_text += u64::from(text.is_none());
-            let rows = text.map_or(Ok(0), |text| self.try_one(&entry, &text, reading))?;
+            let rows = text.map_or(Ok(0), |text| self.try_one(&entry, &text, (dump, reading)))?;
             if rows == 0 {
                 self.report.quarantined += 1;
                 self.quarantine.keep(line).context("can't write the quarantine")?;
             } else {
                 self.report.passed += 1;
                 self.report.rows += rows;
-                self.account(dump, rows);
             }
             if self.window_bytes >= WINDOW_BYTES {
                 self.write()?;
@@ -303,7 +314,7 @@ impl<'a> Replay<'a> {
     }
 
     /// The rows that an entry gives; none if anything in it is still bad.
-    fn try_one(&mut self, entry: &Entry, text: &[u8], reading: Reading) -> Result<u64> {
+    fn try_one(&mut self, entry: &Entry, text: &[u8], (dump, reading): (usize, Reading)) -> Result<u64> {
         let keys = sources::envelope_keys();
         let shapes = Shapes { envelope_keys: &keys, told: &told };
         let buffers = Buffers::default();
@@ -314,6 +325,7 @@ impl<'a> Replay<'a> {
         let mut chunks = Chunks::new(text, shapes, &buffers, sizes, source);
         let rank = loader::rank(&self.paths, &entry.source_file).context("an entry's dump is not in the manifest")?;
         let mut batches = Vec::new();
+        let mut counts = vec![SourceCounts::default(); sources::ALL.len()];
         while let Some(chunk) = chunks.next_chunk()? {
             let chunk = Chunk { base: chunk.base + entry.source_offset, ..chunk };
             let origin = Origin { dump: 0, rank, reading, source_file: &entry.source_file };
@@ -322,23 +334,36 @@ impl<'a> Replay<'a> {
                 return Ok(0);
             }
             batches.push(normalized.batch);
+            for (counts, more) in counts.iter_mut().zip(normalized.counts) {
+                *counts += more;
+            }
         }
         let rows = batches.iter().map(|batch| batch.rows as u64).sum();
+        if rows > 0 {
+            self.account(dump, rows, &counts);
+        }
         self.window_bytes += text.len();
         self.window.extend(batches.into_iter().filter(|batch| batch.rows > 0));
         Ok(rows)
     }
 
-    /// Notes that an entry of the dump with that number is in quarantine no longer.
-    fn account(&mut self, dump: usize, rows: u64) {
-        let dump = &mut self.dumps[dump];
+    /// Notes that an entry of the dump with that number is in quarantine no longer, and what was counted of its rows.
+    fn account(&mut self, number: usize, rows: u64, counts: &[SourceCounts]) {
+        let dump = &mut self.dumps[number];
         dump.quarantined -= 1;
         dump.rows += rows;
         dump.records += rows - 1;
+        for (source, counts) in sources::ALL.iter().zip(counts) {
+            self.ledger.add(source.name(), counts, |_| &dump.path);
+            if counts.cube.rows() > 0 {
+                // Nothing told it while the dump had no row.
+                dump.source.get_or_insert_with(|| source.name().to_owned());
+            }
+        }
     }
 
     fn finish(mut self, signal: &AtomicUsize) -> Result<(ReplayReport, bool), Failure> {
-        let quarantine_digest = self.quarantine.finish().context("can't write the quarantine")?;
+        let (quarantine_digest, quarantine) = self.quarantine.finish().context("can't write the quarantine")?;
         if self.report.passed == 0 {
             return Ok((self.report, false));
         }
@@ -365,7 +390,14 @@ impl<'a> Replay<'a> {
             Ok(())
         };
         check().context("the numbers of this run do not add up, so nothing is published")?;
-        finish(self.staging, self.earlier, manifest, &loaded)?;
+        for gone in [&loaded.dropped, &loaded.replaced] {
+            self.ledger.take_out(gone)?;
+        }
+        let mut run = Run { records: report.rows, rows: report.rows - report.dropped, ..Run::new(RunKind::Replay) };
+        run.released = report.passed;
+        (run.dropped_identical, run.dropped_differing) = loaded.dropped.split();
+        (run.replaced_identical, run.replaced_differing) = loaded.replaced.split();
+        finish(self.staging, self.earlier, End { manifest, loaded: &loaded, ledger: self.ledger, quarantine, run })?;
         Ok((ReplayReport { run_id, ..self.report }, true))
     }
 }

@@ -6,6 +6,7 @@
 
 mod earlier;
 mod feed;
+mod kept;
 pub mod maintain;
 mod personal;
 
@@ -25,8 +26,9 @@ use rustix::io::Errno;
 use crate::config::{Config, Mode};
 use crate::extract::chunks::{Buffers, Chunk, Item, Shapes};
 use crate::extract::discover::{Discovered, Dump, STANDARD_INPUT, discover};
-use crate::load::commit::{self, Existing, Staging, existing, write_staged};
+use crate::load::commit::{self, Existing, Staging, existing};
 use crate::load::keys::Reading;
+use crate::load::ledger::{Ledger, Run, RunKind};
 use crate::load::loader::{self, Batch, Loaded, Loader, LoaderSettings};
 use crate::load::manifest::{self, DumpFacts, FileFacts, Manifest};
 use crate::load::parquet_file::DataFile;
@@ -148,7 +150,8 @@ fn build(
             return Ok((earlier.nothing_new(known, &found.skipped), false));
         }
     }
-    let merge = earlier.map(|earlier| Merge { earlier, known });
+    let ledger = earlier.map(Earlier::ledger).transpose()?.unwrap_or_default();
+    let merge = earlier.map(|earlier| Merge { earlier, ledger: &ledger, known });
     let mut refused = BTreeMap::new();
     loop {
         match Attempt::new(config, staging, signal, &found, &refused, merge)?.go()? {
@@ -252,6 +255,19 @@ impl Totals {
         }
     }
 
+    /// What is told of a run in the history.
+    fn run(&self) -> Run {
+        Run {
+            dumps: self.dumps.len(),
+            records: self.seen,
+            rows: self.sources.iter().map(|counts| counts.cube.rows()).sum(),
+            quarantined: self.quarantined,
+            dropped_identical: self.identical,
+            dropped_differing: self.differing,
+            ..Run::new(RunKind::Create)
+        }
+    }
+
     /// Conservation: what the readers found is in rows, quarantine or duplicates, per dump and in all.
     fn check(&self, written: u64) -> Result<()> {
         for ((dump, items), empty) in self.dumps.iter().zip(&self.items).zip(&self.empty) {
@@ -261,7 +277,7 @@ impl Totals {
             ensure!(dump.duplicates <= dump.rows, "{}: more rows were dropped than read", dump.path);
         }
         let sum = |of: fn(&DumpFacts) -> u64| self.dumps.iter().map(of).sum::<u64>();
-        let counted: u64 = self.sources.iter().map(|counts| counts.rows).sum();
+        let counted: u64 = self.sources.iter().map(|counts| counts.cube.rows()).sum();
         let (rows, dropped) = (sum(|dump| dump.rows), self.identical + self.differing);
         ensure!(self.seen == rows + self.quarantined, "records seen are not all rows or quarantined");
         ensure!(self.quarantined == sum(|dump| dump.quarantined), "quarantined records are not accounted for");
@@ -284,6 +300,8 @@ struct Window {
 #[derive(Clone, Copy)]
 struct Merge<'a> {
     earlier: &'a Earlier,
+    /// What it keeps of itself.
+    ledger: &'a Ledger,
     /// Dumps that are in it already.
     known: usize,
 }
@@ -531,14 +549,15 @@ impl<'a> Attempt<'a> {
         let rows = files.iter().map(|file| file.rows).sum::<u64>() + kept_rows;
         let context = "the numbers of this run do not add up, so nothing is published";
         self.totals.check(rows.saturating_sub(earlier_rows)).context(context)?;
-        let quarantine_digest = self.quarantine.finish().context("can't write the quarantine")?;
+        let (quarantine_digest, quarantine) = self.quarantine.finish().context("can't write the quarantine")?;
         let run_files = files.clone();
         files.extend(written.kept.iter().cloned());
         files.sort_by(|a, b| a.path.cmp(&b.path));
+        let mut run = Run { skipped: self.found.skipped.len(), ..self.totals.run() };
         let run_dumps = std::mem::take(&mut self.totals.dumps);
         let mut manifest = Manifest {
             version: manifest::VERSION,
-            tool: concat!("paynorm ", env!("CARGO_PKG_VERSION")).to_owned(),
+            tool: manifest::TOOL.to_owned(),
             schema_version: columns::VERSION,
             run_id: run_id.clone(),
             partition_by: self.config.partitioning.to_string(),
@@ -552,10 +571,20 @@ impl<'a> Attempt<'a> {
             dumps: run_dumps.clone(),
             files,
             replaced: replaced_facts(self.staging, &written)?,
+            beside: BTreeMap::new(),
         };
-        if let Some(Merge { earlier, .. }) = self.merge {
+        let mut ledger = Ledger::default();
+        if let Some(Merge { earlier, ledger: before, known }) = self.merge {
             manifest = earlier.add(manifest, &self.found.dumps, &written.replaced)?;
+            ledger.clone_from(before);
+            (run.kind, run.known_dumps) = (RunKind::Merge, known);
+            run.released = earlier.manifest.quarantined - self.quarantined_before;
+            (run.replaced_identical, run.replaced_differing) = written.replaced.split();
         }
+        for (source, counts) in sources::ALL.iter().zip(&self.totals.sources) {
+            ledger.add(source.name(), counts, |dump| &run_dumps[dump].path);
+        }
+        ledger.take_out(&written.replaced).and_then(|()| ledger.end(run, &manifest)).context(context)?;
         let lines = self.quarantined_before + self.totals.quarantined;
         if manifest.quarantined != lines {
             return Err(anyhow!("{context}: the quarantine has {lines} lines").into());
@@ -573,9 +602,7 @@ impl<'a> Attempt<'a> {
             skipped: &self.found.skipped,
             merge: self.merge.map(|merge| merge.earlier.merge_report(merge.known, &written)),
         });
-        let meta = self.staging.meta();
-        write_staged(&meta.join(commit::MANIFEST), &json(&manifest)?)?;
-        write_staged(&meta.join("report.json"), &json(&report)?)?;
+        kept::write(self.staging, manifest, &ledger, &quarantine, json(&report)?)?;
         Ok(report)
     }
 
@@ -597,7 +624,7 @@ impl<'a> Attempt<'a> {
     fn drop_counts(&mut self, dropped: &Dropped) -> Result<()> {
         for (source, counts) in &dropped.sources {
             let number = sources::ALL.iter().position(|known| known.name() == source).context("an unknown source")?;
-            self.totals.sources[number].take_out(counts);
+            ensure!(self.totals.sources[number].take_out(counts), "rows of {source} were dropped that were not read");
             self.totals.identical += counts.identical;
             self.totals.differing += counts.differing;
         }

@@ -1,19 +1,24 @@
-//! What a run did, in numbers: the same facts as JSON and as text. No value of a record is in it, and no clock time.
+//! What a run did, in numbers: as JSON and as text; and the page that tells of the whole dataset. No value of a record is
+//! in it, and no clock time.
 
+pub mod html;
 pub(crate) mod text;
 
 use std::collections::BTreeMap;
 
-use rust_decimal::Decimal;
 use serde::Serialize;
 
 use crate::extract::discover::Skipped;
 use crate::load::manifest::{DumpFacts, FileFacts, Manifest, PersonalFacts};
 use crate::load::replaced::Replacement;
-use crate::model::counts::{Cases, SourceCounts, Totals};
-use crate::model::money::{Currency, SCALE};
+use crate::model::counts::{Cases, SourceCounts};
+use crate::model::cube::Totals;
+use crate::model::money::Currency;
 use crate::model::reject::Reason;
 use crate::sources;
+
+/// The file in `_paynorm` that tells of the last run.
+pub const FILE_NAME: &str = "report.json";
 
 /// What a report is made from.
 #[derive(Debug)]
@@ -253,7 +258,7 @@ impl Report {
             source_file: facts.dumps[cases.first.0].path.clone(),
             source_offset: cases.first.1,
         };
-        let occurs = |counts: &SourceCounts| counts.rows + counts.identical + counts.differing > 0;
+        let occurs = |counts: &SourceCounts| counts.cube.rows() + counts.identical + counts.differing > 0;
         let named = sources::ALL.iter().zip(facts.sources).filter(|(_, counts)| occurs(counts));
         let row_groups = sum(|file| file.row_groups);
         Self {
@@ -267,7 +272,7 @@ impl Report {
             },
             records: RecordFacts {
                 seen: facts.seen,
-                rows: facts.sources.iter().map(|counts| counts.rows).sum(),
+                rows: facts.sources.iter().map(|counts| counts.cube.rows()).sum(),
                 quarantined: facts.reasons.values().map(|cases| cases.count).sum(),
                 identical_duplicates: facts.identical,
                 differing_duplicates: facts.differing,
@@ -313,16 +318,18 @@ impl SourceReport {
         duplicate_examples: Vec<ReplacementReport>,
         cases: impl Fn(&Cases) -> CasesReport,
     ) -> Self {
-        let totals = counts.totals.iter().map(|(currency, totals)| CurrencyReport::new(*currency, totals));
+        let cube = &counts.cube;
+        let totals = cube.by(|cell| cell.currency).into_iter();
+        let rows = |(word, totals): (&'static str, Totals)| (totals.rows > 0).then_some((word, totals.rows));
         Self {
             source,
-            rows: counts.rows,
+            rows: cube.rows(),
             identical_duplicates: counts.identical,
             differing_duplicates: counts.differing,
             duplicate_examples,
-            states: counts.states.iter().map(|(state, count)| (state.as_str(), *count)).collect(),
-            classifications: counts.classifications.iter().map(|(word, count)| (word.as_str(), *count)).collect(),
-            totals: totals.collect(),
+            states: cube.by(|cell| cell.state.as_str()).into_iter().filter_map(rows).collect(),
+            classifications: cube.by(|cell| cell.classification.as_str()).into_iter().filter_map(rows).collect(),
+            totals: totals.map(|(currency, totals)| CurrencyReport::new(currency, &totals)).collect(),
             noticed: counts.notes.iter().map(|(name, found)| (*name, cases(found))).collect(),
             unknown_members: counts.unknown_members.iter().map(|(name, found)| (name.clone(), cases(found))).collect(),
             further_unknown_members: counts.further_members,
@@ -335,15 +342,9 @@ impl CurrencyReport {
         Self {
             currency: currency.map(|currency| currency.as_str().to_owned()),
             rows: totals.rows,
-            gross: major_units(totals.gross),
-            fee: major_units(totals.fee),
-            net: major_units(totals.net),
+            gross: totals.gross.to_string(),
+            fee: totals.fee.to_string(),
+            net: totals.net.to_string(),
         }
     }
-}
-
-/// Ten-thousandths as decimal text with four digits behind the point.
-fn major_units(units: i128) -> String {
-    Decimal::try_from_i128_with_scale(units, u32::from(SCALE))
-        .map_or_else(|_| format!("{units}e-4"), |sum| sum.to_string())
 }

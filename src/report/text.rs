@@ -159,7 +159,8 @@ pub(crate) fn grouped(number: u64) -> String {
     group_digits(&number.to_string())
 }
 
-fn grouped_decimal(text: &str) -> String {
+/// `-1234.5` as `-1,234.5`.
+pub(crate) fn grouped_decimal(text: &str) -> String {
     let (sign, digits) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
     let (integer, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let fraction = if fraction.is_empty() { String::new() } else { format!(".{fraction}") };

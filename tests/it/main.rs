@@ -24,6 +24,7 @@ mod merge;
 mod money;
 mod personal;
 mod reasons;
+mod report;
 mod scanner;
 mod shapes;
 mod sources;

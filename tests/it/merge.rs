@@ -120,7 +120,9 @@ fn outcome(place: &Place) -> (Vec<String>, Vec<String>, BTreeMap<&'static str, V
     lines.sort_unstable();
     let manifest = place.manifest();
     let names = ["dumps", "rows", "quarantined", "duplicates", "partition_by", "keep_duplicates"];
-    (rows, lines, names.into_iter().map(|name| (name, manifest[name].clone())).collect())
+    let mut facts: BTreeMap<_, _> = names.into_iter().map(|name| (name, manifest[name].clone())).collect();
+    facts.insert("totals", fs::read_to_string(place.lake().join("_paynorm/totals.jsonl")).unwrap().into());
+    (rows, lines, facts)
 }
 
 proptest! {
@@ -156,6 +158,10 @@ proptest! {
             let told = split.run(&[&arguments[..], &flags].concat());
             prop_assert!(told.code == 0 || told.code == 3, "{}", told.stderr);
             prop_assert_eq!(split.names(), ["in", "lake"]);
+        }
+        if split.lake().exists() {
+            // Totals that were carried on are those of the rows.
+            split.run(&["verify", "lake"]).exits(0);
         }
         let (expected, found) = (outcome(&whole), outcome(&split));
         prop_assert_eq!(expected.0, found.0);

@@ -1,0 +1,266 @@
+//! Rows counted by month, currency, state, classification and how their amounts fit: whatever is asked of totals is a sum
+//! over these cells. Cells add up and can be taken out again, so a dataset's totals follow from those before and the rows
+//! that came and went, without reading the others.
+
+use std::collections::BTreeMap;
+use std::ops::{AddAssign, SubAssign};
+
+use serde::{Deserialize, Serialize};
+
+use super::counts::RowFacts;
+use super::money::Currency;
+use super::sum::Sum;
+use super::time::Month;
+use super::vocabulary::{AmountCheck, Classification, State};
+
+/// What rows are told apart by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Cell {
+    /// The UTC month of `occurred_at`.
+    pub month: Month,
+    /// The currency of the sums; of a row, that of its first amount. `None` where it is unknown.
+    pub currency: Option<Currency>,
+    /// The classification.
+    pub classification: Classification,
+    /// The state.
+    pub state: State,
+    /// How the amounts fit.
+    pub amount_check: AmountCheck,
+}
+
+impl Cell {
+    /// All of it in one number, different for different cells.
+    fn packed(&self) -> u64 {
+        let currency = self.currency.map_or(0, Currency::number);
+        let words = [self.classification as u8, self.state as u8, self.amount_check as u8];
+        // Seventeen bits and twenty-four, and seven for each of three words: 62.
+        let first = (u64::from(self.month.number()) << 24) | u64::from(currency);
+        words.iter().fold(first, |all, &word| (all << 7) | u64::from(word))
+    }
+}
+
+/// Rows and the sums of their amounts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Rows whose first amount is in this currency.
+    pub rows: u64,
+    /// Sum of the gross amounts in this currency.
+    pub gross: Sum,
+    /// Sum of the fees in this currency.
+    pub fee: Sum,
+    /// Sum of the net amounts in this currency.
+    pub net: Sum,
+}
+
+impl Totals {
+    /// What is left of gross − fee − net: nothing, where every row has all three.
+    #[must_use]
+    pub fn left_over(&self) -> Sum {
+        self.gross.minus(self.fee).minus(self.net)
+    }
+}
+
+impl AddAssign for Totals {
+    fn add_assign(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.gross += other.gross;
+        self.fee += other.fee;
+        self.net += other.net;
+    }
+}
+
+impl SubAssign for Totals {
+    fn sub_assign(&mut self, other: Self) {
+        self.rows -= other.rows;
+        self.gross -= other.gross;
+        self.fee -= other.fee;
+        self.net -= other.net;
+    }
+}
+
+impl std::iter::Sum for Totals {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |mut sum, totals| {
+            sum += totals;
+            sum
+        })
+    }
+}
+
+/// The cells of one source that hold anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cube(BTreeMap<Cell, Totals>);
+
+impl Cube {
+    /// The cells in order.
+    pub fn cells(&self) -> impl Iterator<Item = (&Cell, &Totals)> {
+        self.0.iter()
+    }
+
+    /// Rows in all cells.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.0.values().map(|totals| totals.rows).sum()
+    }
+
+    /// Totals by what `of` tells of a cell.
+    pub fn by<K: Ord>(&self, of: impl Fn(&Cell) -> K) -> BTreeMap<K, Totals> {
+        let mut groups: BTreeMap<K, Totals> = BTreeMap::new();
+        for (cell, totals) in &self.0 {
+            *groups.entry(of(cell)).or_default() += *totals;
+        }
+        groups
+    }
+
+    /// Adds to a cell; one that comes to nothing is none.
+    pub fn add(&mut self, cell: Cell, totals: Totals) {
+        let there = self.0.entry(cell).or_default();
+        *there += totals;
+        if *there == Totals::default() {
+            self.0.remove(&cell);
+        }
+    }
+
+    /// Counts a row.
+    pub fn row(&mut self, row: &RowFacts) {
+        row.each(|cell, totals| self.add(cell, totals));
+    }
+
+    /// Takes out what `other` holds; whether there were as many rows in each cell.
+    #[must_use]
+    pub fn take_out(&mut self, other: &Self) -> bool {
+        for (cell, totals) in &other.0 {
+            let there = self.0.entry(*cell).or_default();
+            if there.rows < totals.rows {
+                return false;
+            }
+            *there -= *totals;
+        }
+        self.0.retain(|_, totals| *totals != Totals::default());
+        true
+    }
+}
+
+impl AddAssign<&Self> for Cube {
+    fn add_assign(&mut self, other: &Self) {
+        for (cell, totals) in &other.0 {
+            self.add(*cell, *totals);
+        }
+    }
+}
+
+const TALLY_BITS: u32 = 6;
+
+/// Counts many rows into a cube: the cells in use stand in a small table, each at the one place that its number gives it,
+/// and go to the cube when another one takes their place. So a row costs an addition and no search.
+#[derive(Debug)]
+pub struct Tally(Vec<Option<(u64, Cell, Totals)>>);
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self(vec![None; 1 << TALLY_BITS])
+    }
+}
+
+impl Tally {
+    /// Counts a row, into `cube` sooner or later.
+    pub fn row(&mut self, row: &RowFacts, cube: &mut Cube) {
+        row.each(|cell, more| {
+            let packed = cell.packed();
+            // Multiplying spreads the number over the high bits.
+            let place = packed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - TALLY_BITS);
+            let place = usize::try_from(place).expect("a few bits");
+            match &mut self.0[place] {
+                Some((there, _, totals)) if *there == packed => *totals += more,
+                other => {
+                    if let Some((_, cell, totals)) = other.replace((packed, cell, more)) {
+                        cube.add(cell, totals);
+                    }
+                }
+            }
+        });
+    }
+
+    /// Puts all that was counted into `cube`.
+    pub fn flush(&mut self, cube: &mut Cube) {
+        for (_, cell, totals) in self.0.iter_mut().filter_map(Option::take) {
+            cube.add(cell, totals);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::money::{Amount, Money};
+    use crate::model::time::Timestamp;
+    use crate::model::transaction::Amounts;
+
+    fn facts(day: i64, units: i64, codes: [&str; 3]) -> RowFacts {
+        let money = |code: &str, units| {
+            Some(Money { amount: Amount::from_units(units).expect("in range"), currency: Currency::parse(code) })
+        };
+        let [gross, net, fee] = codes;
+        let amounts = Amounts::complete(money(gross, units), money(net, units - 7), money(fee, 7)).expect("complete");
+        let occurred_at = Timestamp::from_micros(day * 86_400_000_000).expect("in range");
+        let state = if day % 3 == 0 { State::Failed } else { State::Succeeded };
+        RowFacts { month: occurred_at.month(), state, classification: Classification::Payment, amounts }
+    }
+
+    /// More months, currencies and states than a tally has places.
+    fn many() -> Vec<RowFacts> {
+        let codes = [["EUR", "EUR", "EUR"], ["EUR", "USD", "EUR"], ["", "", ""], ["JPY", "CHF", "GBP"]];
+        (0..4000_i64).map(|at| facts(at, at * 31 % 977, codes[usize::try_from(at % 4).expect("small")])).collect()
+    }
+
+    #[test]
+    fn a_tally_counts_what_a_cube_does() {
+        let (mut cube, mut tally, mut tallied) = (Cube::default(), Tally::default(), Cube::default());
+        for row in many() {
+            cube.row(&row);
+            tally.row(&row, &mut tallied);
+        }
+        tally.flush(&mut tallied);
+        assert_eq!(cube, tallied);
+        assert_eq!(cube.rows(), 4000);
+        assert!(cube.cells().count() > 4 << TALLY_BITS, "{} cells", cube.cells().count());
+        tally.flush(&mut tallied);
+        assert_eq!(cube, tallied, "nothing is left in it");
+    }
+
+    #[test]
+    fn packed_numbers_tell_cells_apart() {
+        let mut cube = Cube::default();
+        for row in many() {
+            cube.row(&row);
+        }
+        let mut packed: Vec<u64> = cube.cells().map(|(cell, _)| cell.packed()).collect();
+        packed.sort_unstable();
+        packed.dedup();
+        assert_eq!(packed.len(), cube.cells().count());
+    }
+
+    #[test]
+    fn what_was_added_can_be_taken_out() {
+        let rows = many();
+        let (mut all, mut some, mut others) = (Cube::default(), Cube::default(), Cube::default());
+        for (at, row) in rows.iter().enumerate() {
+            all.row(row);
+            if at % 3 == 0 { some.row(row) } else { others.row(row) }
+        }
+        assert!(all.take_out(&some));
+        assert_eq!(all, others);
+        assert!(all.take_out(&others));
+        assert_eq!(all, Cube::default());
+        assert!(!all.take_out(&some), "it is not there twice");
+    }
+
+    #[test]
+    fn each_amount_is_summed_in_its_own_currency() {
+        let mut cube = Cube::default();
+        cube.row(&facts(1, 100, ["EUR", "USD", "EUR"]));
+        let by: BTreeMap<_, _> = cube.by(|cell| cell.currency.expect("known").as_str().to_owned());
+        let sums = |code: &str| (by[code].rows, [by[code].gross, by[code].fee, by[code].net].map(Sum::units));
+        assert_eq!((sums("EUR"), sums("USD")), ((1, [100, 7, 0]), (0, [0, 0, 93])));
+    }
+}
