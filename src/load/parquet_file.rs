@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -263,12 +264,19 @@ pub(super) struct StagedFile {
     bytes: u64,
     digest: blake3::Hasher,
     created: bool,
+    /// Its permissions, before the process takes some away.
+    mode: u32,
 }
 
 impl StagedFile {
     /// The file at `path`, which is created when something is written.
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, file: None, bytes: 0, digest: blake3::Hasher::new(), created: false }
+        Self { path, file: None, bytes: 0, digest: blake3::Hasher::new(), created: false, mode: 0o666 }
+    }
+
+    /// The file at `path`, for its owner alone.
+    pub(super) fn private(path: PathBuf) -> Self {
+        Self { mode: 0o600, ..Self::new(path) }
     }
 
     /// What was written, as the facts of a file with that many rows.
@@ -280,7 +288,7 @@ impl StagedFile {
     fn open(&mut self) -> io::Result<&mut File> {
         if self.file.is_none() {
             let mut options = OpenOptions::new();
-            options.append(true).create_new(!self.created);
+            options.append(true).create_new(!self.created).mode(self.mode);
             self.file = Some(options.open(&self.path)?);
             self.created = true;
         }

@@ -288,7 +288,12 @@ impl QuarantineWriter {
                 }
             }
             copied += 1;
-            self.keep(line).context("can't write the quarantine")
+            self.keep(line).map_err(|error| match error.kind() {
+                io::ErrorKind::InvalidData => {
+                    anyhow!("{} is damaged: it is not the file that was written", shown(path))
+                }
+                _ => anyhow::Error::new(error).context("can't write the quarantine"),
+            })
         })?;
         Ok(copied)
     }

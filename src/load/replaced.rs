@@ -181,7 +181,7 @@ impl<'a> ReplacedWriter<'a> {
                     .set_compression(Compression::ZSTD(ZstdLevel::default()))
                     .set_max_row_group_row_count(Some(GROUP_ROWS))
                     .build();
-                let staged = StagedFile::new(self.path.clone());
+                let staged = StagedFile::private(self.path.clone());
                 none.insert(ArrowWriter::try_new(staged, schema(), Some(properties)).with_context(|| context.clone())?)
             }
         };
