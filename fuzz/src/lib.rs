@@ -55,7 +55,8 @@ pub type Row = Vec<Option<ArrayRef>>;
 pub fn outcome(chunk: &Chunk, scratch: &mut Scratch) -> Outcome {
     let settings = vec![Settings::default(); sources::ALL.len()];
     let rules = Rules { settings, partitioning: Partitioning::default(), redactor: None };
-    let mut normalized = normalize(chunk, Origin { dump: 0, rank: 0, reading: Reading::Newer, source_file: "dump" }, &rules, scratch);
+    let mut normalized =
+        normalize(chunk, Origin { dump: 0, rank: 0, reading: Reading::Newer, source_file: "dump" }, &rules, scratch);
     let (rows, rejects) = (normalized.batch.rows, normalized.rejects.len());
     assert_eq!(normalized.seen, (rows + rejects) as u64, "a record is a row or a reject");
     assert_eq!(normalized.seen + normalized.empty, chunk.items.len() as u64, "an item is seen once");
