@@ -1,10 +1,12 @@
 //! The command line: the flags, and what they mean as a [`Config`]. The only place that knows flags.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use paynorm::config::Config;
 use paynorm::inspect::explain::Question;
@@ -17,7 +19,7 @@ use paynorm::warehouse::{Dialect, Table, dbt::dbt, ddl::ddl, path_text, question
 
 /// Normalizes raw JSON dumps of payment APIs to one schema and writes partitioned Parquet.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 110, disable_help_subcommand = true)]
+#[command(version = version(), about, max_term_width = 110, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -86,6 +88,40 @@ pub(crate) enum Command {
     /// Show the configuration in force, and who told each value: a line of paynorm.toml, a variable or a flag
     #[command(after_help = CONFIG_HELP)]
     Config(Box<ConfigArgs>),
+    /// Print what completes the command line in a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum, value_name = "SHELL")]
+        shell: Shell,
+    },
+    /// Write the pages for `man` into a directory: one for paynorm and one for each command
+    Man {
+        /// An existing directory
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
+}
+
+/// The version of the program, and of the schema that it writes.
+fn version() -> &'static str {
+    static VERSION: LazyLock<String> =
+        LazyLock::new(|| format!("{} (schema {})", env!("CARGO_PKG_VERSION"), paynorm::model::columns::VERSION));
+    &VERSION
+}
+
+/// What completes the command line in a shell.
+pub(crate) fn completions(shell: Shell) -> Result<String> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "paynorm", &mut text);
+    Ok(String::from_utf8(text)?)
+}
+
+/// Writes the pages for `man` into a directory; tells how many.
+pub(crate) fn write_pages(directory: &Path) -> Result<String> {
+    clap_mangen::generate_to(Cli::command(), directory)
+        .with_context(|| format!("can't write pages into {}", shown(directory)))?;
+    let pages = Cli::command().get_subcommands().count() + 1;
+    Ok(format!("{pages} pages in {}\n", shown(directory)))
 }
 
 const NORMALIZE_HELP: &str = "\

@@ -57,6 +57,8 @@ fn main() -> ExitCode {
             Ok(question) => answer(explain(question), args.json, |found| !found.rows.is_empty()),
             Err(error) => complain(&error, USAGE),
         },
+        Command::Completions { shell } => show(cli::completions(shell)),
+        Command::Man { directory } => show(cli::write_pages(&directory)),
         Command::Config(args) => match args.shown() {
             Ok(text) => show(Ok(text)),
             Err(error) => complain(&error, USAGE),

@@ -72,7 +72,8 @@ fn a_command_is_needed() {
     assert!(place.run(&["normalise"]).exits(2).stderr.contains("normalize"));
     assert!(place.run(&["normalize", "--out", "lake"]).exits(2).stderr.contains("INPUT"));
     assert!(place.run(&["normalize", "in"]).exits(2).stderr.contains("--out"));
-    assert!(place.run(&["--version"]).exits(0).stdout.starts_with("paynorm "));
+    let version = format!("paynorm {} (schema {})\n", env!("CARGO_PKG_VERSION"), paynorm::model::columns::VERSION);
+    assert_eq!(place.run(&["--version"]).exits(0).stdout, version);
     assert!(place.run(&["normalize", "--help"]).exits(0).stdout.contains("Exit codes"));
 }
 
@@ -475,6 +476,30 @@ fn a_killed_run_changes_nothing_visible_and_the_next_one_cleans_up() {
     place.write(".lake.paynorm/snapshot/left", b"left");
     place.normalize(&[]).exits(2);
     assert_eq!(place.names(), ["in", "lake"]);
+}
+
+#[test]
+fn completions_and_pages_tell_of_every_command() {
+    let place = Place::new();
+    let help = place.run(&["--help"]).exits(0).stdout;
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let commands: Vec<&str> = listed
+        .filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' '))?.split_whitespace().next())
+        .collect();
+    assert!(commands.contains(&"normalize") && commands.len() > 10, "{commands:?}");
+    for shell in ["bash", "zsh", "fish"] {
+        let text = place.run(&["completions", shell]).exits(0).stdout;
+        let missing: Vec<_> = commands.iter().filter(|command| !text.contains(**command)).collect();
+        assert!(missing.is_empty() && text.contains("max-quarantined"), "{shell}: {missing:?}");
+    }
+    fs::create_dir(place.path().join("man")).unwrap();
+    place.run(&["man", "man"]).exits(0);
+    for command in commands.iter().filter(|command| **command != "help") {
+        let page = fs::read_to_string(place.path().join(format!("man/paynorm-{command}.1"))).unwrap();
+        assert!(page.starts_with(".ie") && page.contains(&format!("paynorm-{command}").replace('-', "\\-")), "{command}: {page:.80}");
+    }
+    assert!(place.path().join("man/paynorm.1").exists());
+    assert!(place.run(&["man", "nowhere"]).exits(1).stderr.contains("can't write pages into nowhere"));
 }
 
 #[test]
