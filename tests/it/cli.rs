@@ -496,7 +496,10 @@ fn completions_and_pages_tell_of_every_command() {
     place.run(&["man", "man"]).exits(0);
     for command in commands.iter().filter(|command| **command != "help") {
         let page = fs::read_to_string(place.path().join(format!("man/paynorm-{command}.1"))).unwrap();
-        assert!(page.starts_with(".ie") && page.contains(&format!("paynorm-{command}").replace('-', "\\-")), "{command}: {page:.80}");
+        assert!(
+            page.starts_with(".ie") && page.contains(&format!("paynorm-{command}").replace('-', "\\-")),
+            "{command}: {page:.80}"
+        );
     }
     assert!(place.path().join("man/paynorm.1").exists());
     assert!(place.run(&["man", "nowhere"]).exits(1).stderr.contains("can't write pages into nowhere"));
