@@ -30,6 +30,9 @@ pub(crate) enum Command {
     /// Read dumps and write them as one Parquet dataset
     #[command(after_help = NORMALIZE_HELP)]
     Normalize(Box<NormalizeArgs>),
+    /// Do all that normalize does but writing, to see what would come of it
+    #[command(after_help = CHECK_HELP)]
+    Check(Box<CheckArgs>),
     /// Try the records in quarantine again, with the settings as they are now; what passes is merged
     #[command(after_help = REPLAY_HELP)]
     Replay(Box<ReplayArgs>),
@@ -132,6 +135,16 @@ Examples:
   paynorm normalize dumps/ --out lake
   paynorm normalize 'exports/**/*.json.gz' --out lake --mode replace --currency spacivox=EUR
   curl … | paynorm normalize - --source atpay --out lake";
+
+const CHECK_HELP: &str = "\
+Takes the flags of `paynorm normalize`; an output is not needed, and not looked at.
+
+Exit codes: 0 all would be in the dataset; 3 it would, but for records in quarantine; 1 a run would fail; 2 wrong usage; 130 \
+and 143 interrupted.
+
+Examples:
+  paynorm check dumps/
+  paynorm check 'exports/**/*.json.gz' --limit 100";
 
 const REPLAY_HELP: &str = "\
 Exit codes: 0 nothing is in quarantine any more; 3 some records still are; 1 failed, nothing visible has changed; \
@@ -534,6 +547,25 @@ pub(crate) struct NormalizeArgs {
     chunk_bytes: Option<usize>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Read no more than this many records of each dump, for a quick look
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+    #[command(flatten)]
+    pub(crate) run: NormalizeArgs,
+}
+
+impl CheckArgs {
+    /// The configuration that is asked for.
+    ///
+    /// # Errors
+    /// What is wrong with a value, and what would be right.
+    pub(crate) fn config(&self) -> Result<Config> {
+        Ok(Config { records_per_dump: self.limit, ..self.run.reading()? })
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(crate) enum SchemaFormat {
     /// An aligned table
@@ -613,15 +645,23 @@ impl NormalizeArgs {
     /// # Errors
     /// What is wrong with a value, and what would be right.
     pub(crate) fn config(&self) -> Result<Config> {
-        let mut config = self.settings()?.config()?;
-        let hint =
-            |flag: &str, key: &str| format!("say {flag}, or {key} in paynorm.toml; see `paynorm normalize --help`");
-        ensure!(!config.inputs.is_empty(), "no INPUT is named\n  hint: {}", hint("INPUT", "`inputs`"));
+        let config = self.reading()?;
         ensure!(!config.out.as_os_str().is_empty(), "no output is named\n  hint: {}", hint("--out DIR", "`output`"));
+        Ok(config)
+    }
+
+    /// The configuration for reading, be there an output or not.
+    fn reading(&self) -> Result<Config> {
+        let mut config = self.settings()?.config()?;
+        ensure!(!config.inputs.is_empty(), "no INPUT is named\n  hint: {}", hint("INPUT", "`inputs`"));
         config.read_bytes = self.read_bytes.unwrap_or(config.read_bytes).max(1);
         config.chunk_bytes = self.chunk_bytes.unwrap_or(config.chunk_bytes).max(1);
         Ok(config)
     }
+}
+
+fn hint(flag: &str, key: &str) -> String {
+    format!("say {flag}, or {key} in paynorm.toml; see `paynorm normalize --help`")
 }
 
 /// How the sources are listed.

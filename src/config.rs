@@ -56,6 +56,8 @@ pub struct Config {
     pub hash_key: Option<HashKey>,
     /// What the quarantine keeps of texts; as the dataset that is there, or all, unless told.
     pub quarantine_raw: Option<RawTexts>,
+    /// Of every dump, only so many records are read; all unless told, and only where nothing is written.
+    pub records_per_dump: Option<u64>,
     /// Files of ours that are no dumps, wherever they lie: the configuration, the key.
     pub own_files: Vec<PathBuf>,
     /// Bytes read at once; changes nothing that is written.
@@ -148,6 +150,7 @@ impl Config {
             adopt_personal: true,
             hash_key: None,
             quarantine_raw: None,
+            records_per_dump: None,
             own_files: Vec::new(),
             read_bytes: 256 << 10,
             chunk_bytes: 1 << 20,

@@ -30,6 +30,9 @@ const LOCKED: u8 = 4;
 fn main() -> ExitCode {
     let code = match Cli::parse().command {
         Command::Normalize(args) => normalize(&args),
+        Command::Check(args) => run(args.config(), &args.run.print, pipeline::check::check, |report| {
+            (if report.records.quarantined > 0 { QUARANTINED } else { 0 }, report.to_string())
+        }),
         Command::Replay(args) => run(args.config(), &args.print, maintain::replay, |report| {
             let code = if report.quarantined > 0 { QUARANTINED } else { 0 };
             let without_text = match report.without_text {

@@ -62,7 +62,11 @@ pub fn outcome(chunk: &Chunk, scratch: &mut Scratch) -> Outcome {
     assert_eq!(normalized.seen + normalized.empty, chunk.items.len() as u64, "an item is seen once");
     assert_eq!(normalized.batch.keys.len(), rows, "a row has a key");
     assert_eq!(normalized.batch.partitions.iter().map(|(_, rows)| rows).sum::<usize>(), rows);
-    assert_eq!(normalized.counts.iter().map(|counts| counts.rows).sum::<u64>(), rows as u64, "a row is counted once");
+    assert_eq!(
+        normalized.counts.iter().map(|counts| counts.cube.rows()).sum::<u64>(),
+        rows as u64,
+        "a row is counted once"
+    );
     let array = |(cells, column): (Option<Cells>, &Column)| Some(cells?.into_array(column.kind).expect("valid cells"));
     let columns: Vec<_> = mem::take(&mut normalized.batch.columns).into_iter().zip(COLUMNS).map(array).collect();
     assert!(columns.iter().flatten().all(|column| column.len() == rows), "columns are of one length");

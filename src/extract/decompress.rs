@@ -20,7 +20,7 @@ const BUFFER: usize = 256 << 10;
 const MAX_ZSTD_WINDOW_LOG: u32 = 27;
 
 /// What is known of a dump's file once it is read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// Bytes as stored.
     pub stored_bytes: u64,

@@ -84,6 +84,8 @@ pub struct LoaderSettings {
     pub sources: Vec<&'static str>,
     /// The paths of all dumps in order, those of earlier runs included.
     pub dumps: Arc<Vec<String>>,
+    /// Whether rows are only counted, and nothing is written.
+    pub keys_only: bool,
     /// The snapshot to add to.
     pub earlier: Option<Earlier>,
 }
@@ -147,6 +149,9 @@ impl Loader {
         let mut slices: Vec<Vec<Slice<'_>>> = Vec::new();
         for batch in window {
             self.sort_out(batch, &mut slices);
+        }
+        if self.settings.keys_only {
+            return self.keys.relieve();
         }
         let setup = &self.setup;
         let work = self.writers.par_iter_mut().zip(slices).filter(|(_, slices)| !slices.is_empty());
@@ -272,6 +277,20 @@ impl Loader {
             loaded.replaced.add(place.replaced);
         }
         Ok(loaded)
+    }
+
+    /// How many rows others of their key would replace: by the number of the source, and whether they say the same.
+    ///
+    /// # Errors
+    /// When keys on disk can't be read.
+    pub fn duplicates(self) -> Result<BTreeMap<(u8, bool), u64>> {
+        let mut counts = BTreeMap::new();
+        for losers in self.keys.losers() {
+            for loser in losers? {
+                *counts.entry((loser.source, loser.identical)).or_default() += 1;
+            }
+        }
+        Ok(counts)
     }
 
     /// Checks the files of the snapshot before, and adds the keys in them that came again.

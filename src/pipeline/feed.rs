@@ -108,6 +108,7 @@ impl<'a> Feed<'a> {
                 reading: Reading::NotYet,
                 ready: VecDeque::new(),
                 handed_on: false,
+                left: self.config.records_per_dump.map(|most| usize::try_from(most).unwrap_or(usize::MAX)),
             });
             if let Some(rejected) = self.refused.get(&self.next) {
                 let slot = self.slots.back_mut().expect("it was just added");
@@ -131,6 +132,8 @@ struct Slot<'a> {
     reading: Reading<'a>,
     ready: VecDeque<Chunk>,
     handed_on: bool,
+    /// How many items may still come, where that is limited.
+    left: Option<usize>,
 }
 
 enum Reading<'a> {
@@ -159,14 +162,27 @@ impl Slot<'_> {
                 _ => return,
             };
             match result {
-                Ok(Some(chunk)) => {
+                Ok(Some(mut chunk)) => {
+                    let enough = self.cut(&mut chunk);
                     ready += chunk.weight();
                     self.ready.push_back(chunk);
+                    if enough {
+                        let facts = Facts { stored_bytes: self.size, ..Facts::default() };
+                        self.reading = Reading::Done(facts, ByteCounts::default());
+                    }
                 }
                 Ok(None) => self.end(),
                 Err(error) => self.fail(error),
             }
         }
+    }
+
+    /// Leaves items out that are too many; whether no more are wanted.
+    fn cut(&mut self, chunk: &mut Chunk) -> bool {
+        let Some(left) = &mut self.left else { return false };
+        chunk.items.truncate(*left);
+        *left -= chunk.items.len();
+        *left == 0
     }
 
     fn end(&mut self) {

@@ -247,6 +247,7 @@ impl<'a> Replay<'a> {
             keep_duplicates: config.keep_duplicates,
             sources: sources::ALL.iter().map(|source| source.name()).collect(),
             dumps: Arc::clone(&paths),
+            keys_only: false,
             earlier: Some(earlier.snapshot()),
         })?;
         let path = staging.meta().join(quarantine::FILE_NAME);

@@ -4,6 +4,7 @@
 //! encoded by all threads. It ends where the content says, so the bytes written depend neither on waves nor on threads.
 //! Whatever is counted is counted where it happens and must add up before anything is published.
 
+pub mod check;
 mod earlier;
 mod feed;
 mod kept;
@@ -384,11 +385,16 @@ impl<'a> Attempt<'a> {
     }
 
     fn go(mut self) -> Result<Outcome, Failure> {
-        let keys = sources::envelope_keys();
-        let shapes = Shapes { envelope_keys: &keys, told: &told };
-        let workspace = Workspace::default();
-        let mut feed = Feed::new(self.config, shapes, &workspace.buffers, &self.found.dumps, self.refused);
-        let mut loader = Loader::new(LoaderSettings {
+        let mut loader = self.loader(false)?;
+        if let Some(rejected) = self.read_all(&mut loader)? {
+            return Ok(Outcome::Restart(rejected));
+        }
+        let report = self.finish(loader)?;
+        Ok(Outcome::Done(Box::new(report)))
+    }
+
+    fn loader(&mut self, keys_only: bool) -> Result<Loader> {
+        Loader::new(LoaderSettings {
             directory: self.staging.snapshot(),
             spill_directory: self.staging.spill(),
             partitioning: self.config.partitioning.clone(),
@@ -398,27 +404,35 @@ impl<'a> Attempt<'a> {
             keep_duplicates: self.config.keep_duplicates,
             sources: sources::ALL.iter().map(|source| source.name()).collect(),
             dumps: Arc::clone(&self.paths),
+            keys_only,
             earlier: self.snapshot.take(),
-        })?;
+        })
+    }
+
+    /// Reads the dumps to their ends, or until one turns out bad of which something was taken already.
+    fn read_all(&mut self, loader: &mut Loader) -> Result<Option<Box<Rejected>>, Failure> {
+        let keys = sources::envelope_keys();
+        let shapes = Shapes { envelope_keys: &keys, told: &told };
+        let workspace = Workspace::default();
+        let mut feed = Feed::new(self.config, shapes, &workspace.buffers, &self.found.dumps, self.refused);
         let wave_bytes = (4 + 4 * self.config.threads) << 20;
         let mut wave = Vec::new();
         loop {
             let (next, normalized) = rayon::join(|| feed.next_wave(wave_bytes), || self.normalize(wave, &workspace));
-            self.take(normalized, &mut loader)?;
+            self.take(normalized, loader)?;
             self.interrupted()?;
             wave = match next {
                 Ok(events) => events,
-                Err(Stop::Restart(rejected)) => return Ok(Outcome::Restart(rejected)),
+                Err(Stop::Restart(rejected)) => return Ok(Some(rejected)),
                 Err(Stop::Failed(error)) => return Err(error.into()),
             };
             if wave.is_empty() {
                 break;
             }
         }
-        self.end_block(&mut loader)?;
-        self.write(&mut loader)?;
-        let report = self.finish(loader)?;
-        Ok(Outcome::Done(Box::new(report)))
+        self.end_block(loader)?;
+        self.write(loader)?;
+        Ok(None)
     }
 
     fn interrupted(&self) -> Result<(), Failure> {
@@ -527,15 +541,7 @@ impl<'a> Attempt<'a> {
 
     /// Ends the files, checks that everything adds up, and writes what tells of the run.
     fn finish(mut self, loader: Loader) -> Result<Report, Failure> {
-        if let Some(limit) = self.config.max_quarantined
-            && limit.is_passed(self.totals.quarantined, self.totals.seen)
-        {
-            let (bad, seen) = (self.totals.quarantined, self.totals.seen);
-            return Err(anyhow!(
-                "{bad} of {seen} records are bad, more than --max-quarantined allows; nothing is written"
-            )
-            .into());
-        }
+        self.check_limit()?;
         let run_id = self.run_id();
         let (facts, name) = run_facts(&run_id);
         let signal = self.signal;
@@ -604,6 +610,13 @@ impl<'a> Attempt<'a> {
         });
         kept::write(self.staging, manifest, &ledger, &quarantine, json(&report)?)?;
         Ok(report)
+    }
+
+    fn check_limit(&self) -> Result<()> {
+        let (bad, seen) = (self.totals.quarantined, self.totals.seen);
+        let passed = self.config.max_quarantined.is_some_and(|limit| limit.is_passed(bad, seen));
+        ensure!(!passed, "{bad} of {seen} records are bad, more than --max-quarantined allows; nothing is written");
+        Ok(())
     }
 
     /// A digest of what was read and of the settings that shape the output.

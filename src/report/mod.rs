@@ -1,6 +1,7 @@
 //! What a run did, in numbers: as JSON and as text; and the page that tells of the whole dataset. No value of a record is
 //! in it, and no clock time.
 
+pub mod check;
 pub mod html;
 pub(crate) mod text;
 

@@ -83,7 +83,7 @@ fn told(personal: &PersonalFacts) -> String {
     format!("personal data: {rules}; {raw}")
 }
 
-fn states(f: &mut fmt::Formatter<'_>, sources: &[SourceReport]) -> fmt::Result {
+pub(super) fn states(f: &mut fmt::Formatter<'_>, sources: &[SourceReport]) -> fmt::Result {
     const STATES: [&str; 5] = ["succeeded", "pending", "requires_action", "failed", "unknown"];
     if sources.is_empty() {
         return Ok(());
@@ -96,7 +96,7 @@ fn states(f: &mut fmt::Formatter<'_>, sources: &[SourceReport]) -> fmt::Result {
     table(f, &header, &[1, 2, 3, 4, 5, 6], rows.collect())
 }
 
-fn totals(f: &mut fmt::Formatter<'_>, sources: &[SourceReport]) -> fmt::Result {
+pub(super) fn totals(f: &mut fmt::Formatter<'_>, sources: &[SourceReport]) -> fmt::Result {
     if sources.is_empty() {
         return Ok(());
     }
@@ -110,7 +110,7 @@ fn totals(f: &mut fmt::Formatter<'_>, sources: &[SourceReport]) -> fmt::Result {
     table(f, &["source", "currency", "rows", "gross", "fee", "net"], &[2, 3, 4, 5], rows.collect())
 }
 
-fn drift(f: &mut fmt::Formatter<'_>, sources: &[SourceReport]) -> fmt::Result {
+pub(super) fn drift(f: &mut fmt::Formatter<'_>, sources: &[SourceReport]) -> fmt::Result {
     let mut rows = Vec::new();
     for source in sources {
         let noticed = source.noticed.iter().map(|(name, cases)| (name.replace('_', " "), cases));
@@ -128,7 +128,12 @@ fn drift(f: &mut fmt::Formatter<'_>, sources: &[SourceReport]) -> fmt::Result {
 }
 
 /// A table with aligned columns; those in `right` are numbers.
-fn table(f: &mut fmt::Formatter<'_>, header: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> fmt::Result {
+pub(super) fn table(
+    f: &mut fmt::Formatter<'_>,
+    header: &[&str],
+    right: &[usize],
+    rows: Vec<Vec<String>>,
+) -> fmt::Result {
     let header = header.iter().map(|text| (*text).to_owned()).collect();
     let lines: Vec<Vec<String>> = std::iter::once(header).chain(rows).collect();
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);

@@ -9,6 +9,7 @@
     reason = "a test may fail where it stands, and may use floats"
 )]
 
+mod check;
 mod cli;
 mod config;
 mod determinism;
