@@ -17,6 +17,7 @@ use crate::model::cube::Tally;
 use crate::model::json::{Reader, Type};
 use crate::model::personal::Redactor;
 use crate::model::reject::{Reason, Reject};
+use crate::model::time::Month;
 use crate::sources::record::Record;
 use crate::sources::{self, Mapped, Settings, Source, Told};
 
@@ -167,8 +168,9 @@ impl<'a> Worker<'a> {
             redactor.redact(&mut row);
         }
         let at = self.chunk.base + start as u64;
+        let ymd = row.occurred_at.date().ymd();
         let counts = &mut self.out.counts[number];
-        self.scratch.tally.row(&RowFacts::from(&row), &mut counts.cube);
+        self.scratch.tally.row(&RowFacts::of(&row, Month::of(ymd)), &mut counts.cube);
         for (noticed, name) in [
             (notes.noise_repaired, "float_noise_repaired"),
             (notes.fee_negated, "fee_negated"),
@@ -193,7 +195,7 @@ impl<'a> Worker<'a> {
             offset: at,
             content: XxHash3_64::oneshot(text.as_bytes()),
         });
-        partitions.push(self.rules.partitioning.key(row.source, row.occurred_at));
+        partitions.push(self.rules.partitioning.key_of(row.source, ymd));
         let source_offset = i64::try_from(at).expect("a file is smaller than 8 EiB");
         rows.push(&Placed { row: &row, source_file: self.origin.source_file, source_offset });
         Ok(())

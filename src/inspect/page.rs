@@ -32,7 +32,8 @@ pub fn find(dataset: &Path) -> Result<PathBuf, Failure> {
 /// When there is no dataset, what it keeps of itself is damaged, or the file can't be written.
 pub fn write(dataset: &Path, out: &Path) -> Result<(), Failure> {
     let page = make(dataset)?;
-    check_apart(dataset, &[out.to_owned()])?;
+    check_apart(dataset, &[out.to_owned()])
+        .map_err(|_| anyhow!("{} is in the dataset, or the dataset in it; choose a file elsewhere", shown(out)))?;
     fs::write(out, page).with_context(|| format!("can't write {}", shown(out)))?;
     Ok(())
 }
@@ -42,7 +43,8 @@ fn make(dataset: &Path) -> Result<String, Failure> {
     let manifest =
         Manifest::parse(&text).map_err(|what| anyhow!("{} {what}", shown(&dataset.join(manifest_path()))))?;
     let ledger = Ledger::read(dataset, &manifest)?;
-    let quarantine = Summary::read(&dataset.join(META_DIRECTORY).join(quarantine::FILE_NAME))?;
+    let path = dataset.join(META_DIRECTORY).join(quarantine::FILE_NAME);
+    let quarantine = Summary::read(&path, &manifest.quarantine_digest)?;
     let page = html::page(&Facts { manifest: &manifest, ledger: &ledger, quarantine: &quarantine })?;
     if manifest_text(dataset)? != text {
         return Err(anyhow!("{} changed meanwhile; try again", shown(dataset)).into());

@@ -104,8 +104,13 @@ impl Partitioning {
     /// The partition of a row.
     #[must_use]
     pub fn key(&self, source: &'static str, occurred_at: Timestamp) -> PartitionKey {
+        self.key_of(source, occurred_at.date().ymd())
+    }
+
+    /// The same by year, month and day in UTC, for who has them already.
+    #[must_use]
+    pub fn key_of(&self, source: &'static str, (year, month, day): (i32, u32, u32)) -> PartitionKey {
         let mut key = PartitionKey::default();
-        let (year, month, day) = occurred_at.date().ymd();
         for level in &self.0 {
             match level {
                 Level::Feed => key.feed = source,

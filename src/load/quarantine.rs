@@ -205,17 +205,16 @@ struct ReasonOf<'l> {
 }
 
 impl Summary {
-    /// Reads a whole quarantine.
+    /// Reads the quarantine with that digest.
     ///
     /// # Errors
-    /// When it can't be read or has a line that is none.
-    pub fn read(path: &Path) -> Result<Self> {
+    /// When it can't be read, or is not the one that was written.
+    pub fn read(path: &Path, digest: &str) -> Result<Self> {
         let mut summary = Self::default();
-        let context = || format!("can't read {}", shown(path));
-        for line in BufReader::new(File::open(path).with_context(context)?).split(b'\n') {
-            let line = line.with_context(context)?;
-            anyhow::ensure!(summary.line(&line), "{} is damaged", shown(path));
-        }
+        read_lines(path, digest, |line| -> Result<()> {
+            anyhow::ensure!(summary.line(line), "{} is damaged", shown(path));
+            Ok(())
+        })?;
         Ok(summary)
     }
 

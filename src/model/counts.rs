@@ -93,14 +93,13 @@ pub struct RowFacts {
     pub amounts: Amounts,
 }
 
-impl From<&Transaction<'_>> for RowFacts {
-    fn from(row: &Transaction<'_>) -> Self {
-        let (month, amounts) = (row.occurred_at.month(), row.amounts);
-        Self { month, state: row.state, classification: row.classification, amounts }
-    }
-}
-
 impl RowFacts {
+    /// Those of a row of that month, which whoever made the row has at hand.
+    #[must_use]
+    pub fn of(row: &Transaction<'_>, month: Month) -> Self {
+        Self { month, state: row.state, classification: row.classification, amounts: row.amounts }
+    }
+
     /// What it adds to which cells: to one, or where its amounts are in different currencies, to one for each.
     pub(super) fn each(&self, mut add: impl FnMut(Cell, Totals)) {
         let Amounts { gross, fee, net, check } = self.amounts;

@@ -19,9 +19,17 @@ pub fn escape_bytes(part: &OsStr) -> String {
 /// can act on a terminal or look like another one.
 #[must_use]
 pub fn printable(text: &str) -> String {
-    let acts = |c: char| c.is_control() || INVISIBLE.iter().any(|range| range.contains(&c));
-    let escape = |c: char| if acts(c) { c.escape_default().to_string() } else { c.to_string() };
-    text.chars().map(escape).collect()
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if acts(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown
+}
+
+/// Whether a character does something instead of being seen.
+#[must_use]
+pub fn acts(c: char) -> bool {
+    c.is_control() || (!c.is_ascii() && INVISIBLE.iter().any(|range| range.contains(&c)))
 }
 
 /// Spaces without width, marks and overrides of direction, separators of lines, and tags.

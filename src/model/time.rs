@@ -46,8 +46,7 @@ impl Timestamp {
     /// The calendar month in UTC.
     #[must_use]
     pub fn month(self) -> Month {
-        let (year, month, _) = self.date().ymd();
-        Month(u32::try_from(year).expect("years 0001 to 9999") * 12 + month - 1)
+        Month::of(self.date().ymd())
     }
 
     /// Unix seconds from the text of a JSON number, or from a string in the same grammar; digits behind the
@@ -185,6 +184,12 @@ impl fmt::Display for Date {
 pub struct Month(u32);
 
 impl Month {
+    /// The month of a year, month and day.
+    #[must_use]
+    pub fn of((year, month, _): (i32, u32, u32)) -> Self {
+        Self(u32::try_from(year).expect("years 0001 to 9999") * 12 + month - 1)
+    }
+
     /// Months since the first of a year 0: a number of 17 bits.
     #[must_use]
     pub fn number(self) -> u32 {

@@ -73,7 +73,7 @@ impl Report {
 }
 
 /// What was done to personal data.
-fn told(personal: &PersonalFacts) -> String {
+pub(crate) fn told(personal: &PersonalFacts) -> String {
     let rules: Vec<_> = personal.rules.iter().map(|(name, rule)| format!("{} {rule}", printable(name))).collect();
     let rules = if rules.is_empty() { "no rule".to_owned() } else { rules.join(", ") };
     let raw = match personal.quarantine_raw.as_str() {

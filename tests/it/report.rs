@@ -374,6 +374,14 @@ fn no_value_of_a_record_is_kept() {
 }
 
 #[test]
+fn the_page_tells_what_was_done_to_personal_data() {
+    let place = Place::with(&[("a", good("1").as_bytes())]);
+    place.normalize(&["--personal", "payer_email=drop"]).exits(0);
+    assert!(place.page().contains("<p>personal data: payer_email drop; "), "{}", place.page());
+    assert!(!Place::of_samples().page().contains("personal data: "));
+}
+
+#[test]
 fn long_lists_are_cut_and_say_so() {
     let place = Place::new();
     for at in 0..260 {
@@ -423,7 +431,7 @@ fn the_command_finds_the_page_or_makes_it_again() {
     assert_eq!(place.run(&["report", "lake", "--out", "page.html"]).exits(0).stdout, "page.html\n");
     assert_eq!(fs::read_to_string(place.path().join("page.html")).unwrap(), place.page());
     let run = place.run(&["report", "lake", "--out", "lake/_paynorm/report.html"]).exits(1);
-    assert!(run.stderr.contains("lie in one another"), "{}", run.stderr);
+    assert!(run.stderr.contains("is in the dataset"), "{}", run.stderr);
     assert_eq!(digests(&place.lake()), before, "nothing in the dataset has changed");
     for directory in ["in", "nowhere", "page.html"] {
         assert!(place.run(&["report", directory]).exits(2).stderr.contains("no dataset of paynorm"));

@@ -1,7 +1,7 @@
 //! Markup that no text can become part of: what is markup is written in the program, and everything else goes through one
 //! function that escapes it.
 
-use crate::model::paths::printable;
+use crate::model::paths::acts;
 use crate::model::sum::Sum;
 use crate::report::text::{grouped, grouped_decimal};
 
@@ -14,13 +14,14 @@ const END: usize = 30;
 /// can't be seen or turn the writing around are named.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in printable(text).chars() {
+    for c in text.chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
+            c if acts(c) => out.extend(c.escape_default()),
             c => out.push(c),
         }
     }

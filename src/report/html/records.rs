@@ -293,6 +293,9 @@ impl<'a> View<'a> {
             true => "This dataset keeps all rows of one source and transaction id.",
             false => "Of all records with one source and transaction id one row is kept, the newest.",
         });
+        if !manifest.replaced.is_empty() {
+            html.note("Where each of them stood, and the one that stays, is in _paynorm/replaced-….pq; paynorm explain shows it.");
+        }
         let standing = self.runs.first().map(|line| line.dataset).unwrap_or_default();
         let rows = self.dumps.iter().map(|(source, sums)| {
             vec![

@@ -14,7 +14,7 @@ use crate::model::cube::{self, Cube, Totals};
 use crate::model::money::Currency;
 use crate::model::sum::Sum;
 use crate::model::vocabulary::AmountCheck;
-use crate::report::text::{grouped, size};
+use crate::report::text::{grouped, size, told};
 
 /// So many runs, months and lines of a table are shown, and so many months drawn.
 pub(super) const MAX_RUNS: usize = 50;
@@ -131,6 +131,9 @@ impl<'a> View<'a> {
             "<span class=\"bad\">✗ no</span>"
         });
         html.raw("</dd></div>\n</dl>\n");
+        if let Some(personal) = &manifest.personal {
+            html.note(&told(personal));
+        }
         html.raw(
             "<p>What is in this dataset, in numbers. Sums are exact and nothing is rounded, but where it says so. No value \
              of a single record is on this page.</p>\n<nav aria-label=\"Sections\"><ul>\n\
