@@ -275,9 +275,12 @@ pub(crate) struct PrintArgs {
     /// Print the summary as JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Print no summary
+    /// Print no summary, and nothing of how far it is
     #[arg(short, long, conflicts_with = "json")]
     pub(crate) quiet: bool,
+    /// For tests: milliseconds between lines that tell how far it is
+    #[arg(long, hide = true, default_value_t = 10_000)]
+    pub(crate) progress_interval: u64,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! What a run is told to do, as plain validated values.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
 
@@ -10,6 +11,7 @@ use crate::load::parquet_file::Codec;
 use crate::load::partition::Partitioning;
 use crate::load::quarantine::RawTexts;
 use crate::model::personal::{HashKey, PersonalRules, Redactor};
+use crate::model::progress::Progress;
 use crate::sources::{self, Settings};
 
 /// Everything that a run depends on.
@@ -58,6 +60,8 @@ pub struct Config {
     pub quarantine_raw: Option<RawTexts>,
     /// Of every dump, only so many records are read; all unless told, and only where nothing is written.
     pub records_per_dump: Option<u64>,
+    /// How far the run is, for whoever wants to show it.
+    pub progress: Arc<Progress>,
     /// Files of ours that are no dumps, wherever they lie: the configuration, the key.
     pub own_files: Vec<PathBuf>,
     /// Bytes read at once; changes nothing that is written.
@@ -151,6 +155,7 @@ impl Config {
             hash_key: None,
             quarantine_raw: None,
             records_per_dump: None,
+            progress: Arc::default(),
             own_files: Vec::new(),
             read_bytes: 256 << 10,
             chunk_bytes: 1 << 20,

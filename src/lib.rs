@@ -10,7 +10,7 @@
 //! Imports only point down, and neighbours never import each other:
 //!
 //! ```text
-//! 4  main · cli
+//! 4  main · cli · progress
 //! 3  pipeline │ inspect │ settings
 //! 2  normalize │ config │ report │ warehouse
 //! 1  extract │ sources │ load

@@ -1,6 +1,7 @@
 //! The command: read the flags, run, print, choose the exit code; nothing else.
 
 mod cli;
+mod progress;
 
 use std::fmt::Display;
 use std::io::Write;
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use paynorm::config::Config;
@@ -18,6 +19,7 @@ use paynorm::pipeline::{self, Failure, maintain};
 use serde::Serialize;
 
 use cli::{Cli, Command, NormalizeArgs, PrintArgs};
+use progress::Shown;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -97,7 +99,11 @@ fn run<T: Serialize>(
     // Where the size of files is limited, a write fails; unless somebody listens, the system ends the run instead.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     let start = Instant::now();
-    match work(&config, &signal) {
+    let interval = Duration::from_millis(print.progress_interval);
+    let shown = (!print.quiet).then(|| Shown::begin(&config.progress, interval));
+    let done = work(&config, &signal);
+    drop(shown);
+    match done {
         Ok(report) => {
             let (code, text) = tell(&report);
             if !print.quiet {

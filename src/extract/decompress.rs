@@ -8,12 +8,14 @@ use std::fs::{File, Metadata};
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read, Seek};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use flate2::bufread::GzDecoder;
 use rustix::buffer::spare_capacity;
 use rustix::io::retry_on_intr;
 
 use super::chunks::ReadMore;
+use crate::model::progress::Progress;
 
 const BUFFER: usize = 256 << 10;
 /// The largest window a zstd frame may ask for, as a power of two: 128 MiB.
@@ -53,14 +55,14 @@ enum Content {
 type Buffered = BufReader<Chain<Cursor<Vec<u8>>, Stored>>;
 
 impl DumpReader {
-    /// Opens the dump and looks at its first bytes.
+    /// Opens the dump and looks at its first bytes; what is read is noted in `progress`.
     ///
     /// # Errors
     /// When the file can't be opened or read.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub fn open(path: &Path, progress: &Arc<Progress>) -> io::Result<Self> {
         let file = File::open(path)?;
         let opened = Identity::of(&file.metadata()?);
-        let mut stored = Stored { file, digest: blake3::Hasher::new(), bytes: 0 };
+        let mut stored = Stored { file, digest: blake3::Hasher::new(), bytes: 0, progress: Arc::clone(progress) };
         let mut head = Vec::with_capacity(4);
         Read::by_ref(&mut stored).take(4).read_to_end(&mut head)?;
         let format = Format::of(&head);
@@ -171,6 +173,7 @@ struct Stored {
     file: File,
     digest: blake3::Hasher,
     bytes: u64,
+    progress: Arc<Progress>,
 }
 
 impl Stored {
@@ -197,6 +200,7 @@ impl Stored {
             kind => io::Error::new(kind, Unreadable(error)),
         })?;
         self.bytes += count as u64;
+        self.progress.add_read(count as u64);
         Ok(count)
     }
 }
@@ -272,7 +276,7 @@ mod tests {
     fn read(stored: &[u8]) -> Result<(Vec<u8>, Facts), String> {
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
         file.write_all(stored).expect("written");
-        let mut reader = DumpReader::open(file.path()).expect("opens");
+        let mut reader = DumpReader::open(file.path(), &Arc::default()).expect("opens");
         let mut text = Vec::new();
         loop {
             text.reserve(10);

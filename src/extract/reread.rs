@@ -6,6 +6,7 @@
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::chunks::ReadMore;
 use super::decompress::{DumpReader, Facts};
@@ -29,7 +30,7 @@ pub struct Reread {
 /// # Errors
 /// When the dump can't be read or its compression is damaged.
 pub fn reread(path: &Path, offset: u64) -> io::Result<Reread> {
-    let mut reader = DumpReader::open(path)?;
+    let mut reader = DumpReader::open(path, &Arc::default())?;
     let mut search = Search::Skipping(offset);
     let mut bytes = Vec::new();
     loop {

@@ -10,6 +10,7 @@ pub mod json;
 pub mod money;
 pub mod paths;
 pub mod personal;
+pub mod progress;
 pub mod reject;
 pub mod sum;
 pub mod time;

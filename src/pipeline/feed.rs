@@ -150,7 +150,7 @@ impl Slot<'_> {
         let mut ready: usize = self.ready.iter().map(Chunk::weight).sum();
         while ready < bytes {
             let result = match &mut self.reading {
-                Reading::NotYet => match DumpReader::open(&self.path.path) {
+                Reading::NotYet => match DumpReader::open(&self.path.path, &self.config.progress) {
                     Ok(reader) => {
                         let chunks = Chunks::new(reader, self.shapes, self.buffers, self.config.sizes(), self.source);
                         self.reading = Reading::Going(Box::new(chunks));

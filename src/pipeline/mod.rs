@@ -415,6 +415,7 @@ impl<'a> Attempt<'a> {
         let shapes = Shapes { envelope_keys: &keys, told: &told };
         let workspace = Workspace::default();
         let mut feed = Feed::new(self.config, shapes, &workspace.buffers, &self.found.dumps, self.refused);
+        self.config.progress.begin(self.found.dumps.iter().map(|dump| dump.size).sum());
         let wave_bytes = (4 + 4 * self.config.threads) << 20;
         let mut wave = Vec::new();
         loop {
@@ -475,6 +476,7 @@ impl<'a> Attempt<'a> {
                     dump.records += 1;
                     self.totals.items[rejected.dump] += 1;
                     self.totals.seen += 1;
+                    self.config.progress.add_records(1, 1);
                     self.quarantine(&rejected)?;
                     self.end_block(loader)?;
                 }
@@ -497,6 +499,7 @@ impl<'a> Attempt<'a> {
         self.totals.items[number] += facts.items;
         self.totals.empty[number] += normalized.empty;
         self.totals.seen += normalized.seen;
+        self.config.progress.add_records(normalized.seen, normalized.rejects.len() as u64);
         for (counts, more) in self.totals.sources.iter_mut().zip(normalized.counts) {
             *counts += more;
         }

@@ -3,7 +3,7 @@
 
 pub mod check;
 pub mod html;
-pub(crate) mod text;
+pub mod text;
 
 use std::collections::BTreeMap;
 

@@ -155,12 +155,14 @@ fn place(cases: &CasesReport) -> String {
 }
 
 /// A number and what it counts, in the plural where it is not one.
-pub(crate) fn counted(number: u64, what: &str) -> String {
+#[must_use]
+pub fn counted(number: u64, what: &str) -> String {
     format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 /// `1234567` as `1,234,567`.
-pub(crate) fn grouped(number: u64) -> String {
+#[must_use]
+pub fn grouped(number: u64) -> String {
     group_digits(&number.to_string())
 }
 
@@ -184,7 +186,8 @@ fn group_digits(digits: &str) -> String {
 }
 
 /// A size in the largest unit that leaves a number of at least one.
-pub(crate) fn size(bytes: u64) -> String {
+#[must_use]
+pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];
     let (mut tenths, mut unit) = (u128::from(bytes) * 10, 0);
     while tenths >= 10_000 && unit + 1 < UNITS.len() {

@@ -84,3 +84,22 @@ fn large_dumps_of_every_shape_check_as_they_run() {
     let seen = limited["records"]["seen"].as_u64().unwrap();
     assert!(seen > 0 && seen <= 3 * told["read"]["dumps"].as_u64().unwrap());
 }
+
+#[test]
+fn how_far_a_run_is_is_told_on_standard_error_alone() {
+    let place = Place::new();
+    for (name, content) in dumps(20_000) {
+        place.write(&format!("in/{name}"), &content);
+    }
+    let often = ["--progress-interval", "1"];
+    for command in ["check", "normalize"] {
+        let run = place.run(&[&[command, "in", "--out", "lake"][..], &often].concat()).exits(3);
+        let line = run.stderr.lines().last().unwrap_or_default();
+        assert!(line.contains(" read, ") && line.contains("/s), ") && line.ends_with(" in quarantine"), "{line:?}");
+        assert!(!run.stdout.contains(" read, "));
+    }
+    let replace = ["normalize", "in", "--out", "lake", "--mode", "replace"];
+    for flags in [&["--quiet", "--progress-interval", "1"][..], &[]] {
+        assert_eq!(place.run(&[&replace[..], flags].concat()).exits(3).stderr, "", "{flags:?}");
+    }
+}

@@ -450,8 +450,9 @@ fn interrupted_runs_change_nothing_visible() {
         let before = digests(&place.lake());
         place.write("in/b.ndjson", good("2").as_bytes());
         let mut child = waiting(&place);
+        // Open until the end, so that the run can't be done before the signal arrives.
+        let _input = child.stdin.take();
         send(&child, signal);
-        drop(child.stdin.take());
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(digests(&place.lake()), before);

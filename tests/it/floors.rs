@@ -20,6 +20,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("settings", 3),
     ("main", 4),
     ("cli", 4),
+    ("progress", 4),
 ];
 
 #[test]
