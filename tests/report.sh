@@ -9,7 +9,7 @@ if ! command -v chromium >/dev/null; then
     $as_root apt-get update --quiet
     $as_root apt-get install -y --quiet --no-install-recommends chromium fonts-dejavu-core
 fi
-cargo build --release --locked --bin paynorm
+cargo build --release --locked --bin paynorm --example generate
 paynorm=${CARGO_TARGET_DIR:-target}/release/paynorm
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
