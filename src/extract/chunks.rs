@@ -279,7 +279,7 @@ impl<'s, R: ReadMore> Chunks<'s, R> {
             *bytes = self.buffers.take(self.sizes.buffer());
         }
         if bytes.capacity() - bytes.len() < self.sizes.read {
-            // A large record makes the buffer grow by half, as doubling would take too much.
+            // A large record makes the buffer grow by a quarter, as more would take too much.
             bytes.reserve_exact(self.sizes.buffer().max(bytes.len() / 4));
         }
         let count = self.reader.read_more(bytes, self.sizes.read)?;
