@@ -258,6 +258,7 @@ impl OpenFile {
 }
 
 /// A file that is open only while it is written, counted and digested.
+#[derive(Debug)]
 pub(super) struct StagedFile {
     path: PathBuf,
     file: Option<File>,
@@ -281,11 +282,16 @@ impl StagedFile {
 
     /// What was written, as the facts of a file with that many rows.
     pub(super) fn facts(&self, rows: u64, row_groups: usize) -> DataFile {
-        let digest = self.digest.finalize().to_hex().to_string();
-        DataFile { path: self.path.clone(), rows, row_groups, bytes: self.bytes, digest }
+        DataFile { path: self.path.clone(), rows, row_groups, bytes: self.bytes, digest: self.digest() }
     }
 
-    fn open(&mut self) -> io::Result<&mut File> {
+    /// BLAKE3 of what was written, in hexadecimal.
+    pub(super) fn digest(&self) -> String {
+        self.digest.finalize().to_hex().to_string()
+    }
+
+    /// Opens the file, and creates it at first.
+    pub(super) fn open(&mut self) -> io::Result<&mut File> {
         if self.file.is_none() {
             let mut options = OpenOptions::new();
             options.append(true).create_new(!self.created).mode(self.mode);

@@ -4,9 +4,8 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
@@ -15,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::parquet_file::StagedFile;
 use crate::model::paths::shown;
 use crate::model::reject::{Reason, Reject};
 
@@ -237,27 +237,8 @@ impl Summary {
 /// Writes the quarantine.
 #[derive(Debug)]
 pub struct QuarantineWriter {
-    file: BufWriter<Digesting<File>>,
+    file: BufWriter<StagedFile>,
     summary: Summary,
-}
-
-/// Passes bytes on and keeps their digest.
-#[derive(Debug)]
-struct Digesting<W> {
-    to: W,
-    digest: blake3::Hasher,
-}
-
-impl<W: Write> Write for Digesting<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.to.write(bytes)?;
-        self.digest.update(&bytes[..count]);
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
-    }
 }
 
 impl QuarantineWriter {
@@ -266,9 +247,9 @@ impl QuarantineWriter {
     /// # Errors
     /// When it can't be created.
     pub fn create(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        let file = BufWriter::new(Digesting { to: file, digest: blake3::Hasher::new() });
-        Ok(Self { file, summary: Summary::default() })
+        let mut file = StagedFile::private(path.to_owned());
+        file.open()?;
+        Ok(Self { file: BufWriter::new(file), summary: Summary::default() })
     }
 
     /// Copies the earlier quarantine with that digest, but for lines of dumps that are read again as a whole; tells how
@@ -359,6 +340,6 @@ impl QuarantineWriter {
     /// When it can't be written.
     pub fn finish(mut self) -> io::Result<(String, Summary)> {
         self.file.flush()?;
-        Ok((self.file.get_ref().digest.finalize().to_hex().to_string(), self.summary))
+        Ok((self.file.get_ref().digest(), self.summary))
     }
 }
