@@ -9,14 +9,14 @@ use anyhow::{Context, Result, anyhow, ensure};
 use serde::Serialize;
 
 use super::earlier::Earlier;
-use super::{Failure, check_signal, file_facts, kept, replaced_facts, run_facts, told};
+use super::{Failure, check_signal, file_facts, kept, loader_settings, replaced_facts, run_facts, told};
 use crate::config::Config;
 use crate::extract::chunks::{Buffers, Chunk, Chunks, Shapes, Sizes};
 use crate::load::commit::{self, Existing, Staging, existing};
 use crate::load::compact;
 use crate::load::keys::Reading;
 use crate::load::ledger::{Ledger, Run, RunKind};
-use crate::load::loader::{self, Batch, Loaded, Loader, LoaderSettings};
+use crate::load::loader::{self, Batch, Loaded, Loader};
 use crate::load::manifest::{DumpFacts, Manifest};
 use crate::load::parquet_file::Setup;
 use crate::load::quarantine::{self, Entry, QuarantineWriter};
@@ -237,19 +237,7 @@ impl Versions {
 impl<'a> Replay<'a> {
     fn new(config: &'a Config, staging: &'a Staging, earlier: &'a Earlier) -> Result<Self> {
         let paths = earlier.paths(&[]);
-        let loader = Loader::new(LoaderSettings {
-            directory: staging.snapshot(),
-            spill_directory: staging.spill(),
-            partitioning: config.partitioning.clone(),
-            codec: config.codec,
-            bloom_filter: config.bloom_filter,
-            memory: usize::try_from(config.waiting_bytes()).unwrap_or(usize::MAX),
-            keep_duplicates: config.keep_duplicates,
-            sources: sources::ALL.iter().map(|source| source.name()).collect(),
-            dumps: Arc::clone(&paths),
-            keys_only: false,
-            earlier: Some(earlier.snapshot()),
-        })?;
+        let loader = Loader::new(loader_settings(config, staging, &paths, Some(earlier.snapshot())))?;
         let path = staging.meta().join(quarantine::FILE_NAME);
         let run_id = earlier.manifest.run_id.clone();
         Ok(Self {

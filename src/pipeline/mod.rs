@@ -394,19 +394,8 @@ impl<'a> Attempt<'a> {
     }
 
     fn loader(&mut self, keys_only: bool) -> Result<Loader> {
-        Loader::new(LoaderSettings {
-            directory: self.staging.snapshot(),
-            spill_directory: self.staging.spill(),
-            partitioning: self.config.partitioning.clone(),
-            codec: self.config.codec,
-            bloom_filter: self.config.bloom_filter,
-            memory: usize::try_from(self.config.waiting_bytes()).unwrap_or(usize::MAX),
-            keep_duplicates: self.config.keep_duplicates,
-            sources: sources::ALL.iter().map(|source| source.name()).collect(),
-            dumps: Arc::clone(&self.paths),
-            keys_only,
-            earlier: self.snapshot.take(),
-        })
+        let settings = loader_settings(self.config, self.staging, &self.paths, self.snapshot.take());
+        Loader::new(LoaderSettings { keys_only, ..settings })
     }
 
     /// Reads the dumps to their ends, or until one turns out bad of which something was taken already.
@@ -649,6 +638,28 @@ impl<'a> Attempt<'a> {
             dump.duplicates += count;
         }
         Ok(())
+    }
+}
+
+/// How the loader of a run works; `paths` are those of all dumps in order, `earlier` is what it adds to.
+fn loader_settings(
+    config: &Config,
+    staging: &Staging,
+    paths: &Arc<Vec<String>>,
+    earlier: Option<loader::Earlier>,
+) -> LoaderSettings {
+    LoaderSettings {
+        directory: staging.snapshot(),
+        spill_directory: staging.spill(),
+        partitioning: config.partitioning.clone(),
+        codec: config.codec,
+        bloom_filter: config.bloom_filter,
+        memory: usize::try_from(config.waiting_bytes()).unwrap_or(usize::MAX),
+        keep_duplicates: config.keep_duplicates,
+        sources: sources::ALL.iter().map(|source| source.name()).collect(),
+        dumps: Arc::clone(paths),
+        keys_only: false,
+        earlier,
     }
 }
 
