@@ -82,14 +82,17 @@ pub fn check_ours(out: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What the name of every data file begins with.
+pub const DATA_FILE: &str = "part-";
+
 /// What a data file is called: the start of the run's id, and a number.
 #[must_use]
 pub fn data_file_name(run: &str, number: usize) -> String {
-    format!("part-{run}-{number:05}.parquet")
+    format!("{DATA_FILE}{run}-{number:05}.parquet")
 }
 
 fn is_data_file(name: &str) -> bool {
-    name.strip_prefix("part-").is_some_and(|rest| rest.ends_with(".parquet"))
+    name.strip_prefix(DATA_FILE).is_some_and(|rest| rest.ends_with(".parquet"))
 }
 
 /// Why a run can't begin.

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::ddl::{Existing, Keys, comments, create, index, inline_comment};
 use super::{Dialect, Table, about_table, column_names, level_kind, listed};
+use crate::load::commit::DATA_FILE;
 use crate::load::manifest::Manifest;
 use crate::load::partition::{Level, Partitioning};
 use crate::model::columns::{COLUMNS, Kind};
@@ -71,7 +72,7 @@ impl Dataset {
     /// What the names in the dataset's directory begin with that hold data: the directories of the first level, or the data
     /// files themselves; never `_paynorm`.
     fn first_letters(&self) -> String {
-        self.levels.first().map_or("part-".to_owned(), |level| format!("{}=", level.name()))
+        self.levels.first().map_or(DATA_FILE.to_owned(), |level| format!("{}=", level.name()))
     }
 
     /// The URL, for an engine that reads none of this machine's files.
