@@ -27,7 +27,7 @@ use super::parquet_file::{
     Codec, DataFile, EncodedGroup, MAX_FILE_BYTES, MAX_GROUP_BYTES, MAX_GROUP_ROWS, OpenFile, Setup,
 };
 use super::partition::{PartitionKey, Partitioning};
-use super::read_back::{Dropped, EarlierKey, RowReader, keys_again, open, row_hashes};
+use super::read_back::{Dropped, EarlierKey, FactColumns, RowReader, keys_again, open, row_hashes};
 use super::replaced::{self, Lost, LostRows, Names, ReplacedWriter, Replacement};
 use super::spill::{Run, RunWriter};
 use crate::model::cells::Cells;
@@ -435,11 +435,11 @@ impl Finisher<'_> {
             for batch in open(path, None, None)? {
                 let batch = batch.with_context(|| format!("can't read {} again", shown(path)))?;
                 let mut keep = vec![true; batch.num_rows()];
-                let rows = RowReader(&batch);
+                let (rows, facts) = (RowReader(&batch), FactColumns::of(&batch)?);
                 for (at, keep) in keep.iter_mut().enumerate() {
                     if let Some(identical) = lost.get(first + at) {
                         *keep = false;
-                        dropped.row(&rows, at, identical)?;
+                        dropped.row(&rows, &facts, at, identical)?;
                     }
                 }
                 first += batch.num_rows();

@@ -86,13 +86,19 @@ impl Dropped {
         Ok(())
     }
 
-    /// Counts the row at `at`, read back.
+    /// Counts the row at `at`, read back; `facts` are columns of the same rows.
     ///
     /// # Errors
     /// When the row is not one of ours.
-    pub(super) fn row(&mut self, rows: &RowReader<'_>, at: usize, identical: bool) -> Result<()> {
+    pub(super) fn row(
+        &mut self,
+        rows: &RowReader<'_>,
+        facts: &FactColumns<'_>,
+        at: usize,
+        identical: bool,
+    ) -> Result<()> {
         let counts = self.sources.entry(rows.text("source", at)?.to_owned()).or_default();
-        counts.cube.row(&FactColumns::of(rows.0)?.row(at)?);
+        counts.cube.row(&facts.row(at)?);
         *(if identical { &mut counts.identical } else { &mut counts.differing }) += 1;
         *self.dumps.entry(rows.text("source_file", at)?.to_owned()).or_default() += 1;
         Ok(())
