@@ -54,14 +54,18 @@ pub(super) struct Names<'a> {
     pub(super) dumps: &'a [String],
 }
 
-impl Names<'_> {
-    fn dump(&self, position: Position) -> &str {
+impl<'a> Names<'a> {
+    fn dump(&self, position: Position) -> &'a str {
         &self.dumps[position.dump as usize]
+    }
+
+    fn source(&self, loser: &Loser) -> &'a str {
+        self.sources[usize::from(loser.source)]
     }
 
     fn replacement(&self, loser: &Loser) -> Replacement {
         Replacement {
-            source: self.sources[usize::from(loser.source)].to_owned(),
+            source: self.source(loser).to_owned(),
             source_file: self.dump(loser.position).to_owned(),
             source_offset: loser.position.offset,
             kept_file: self.dump(loser.kept).to_owned(),
@@ -164,10 +168,10 @@ impl<'a> ReplacedWriter<'a> {
             Ok(Arc::new(Int64Array::from(offsets)))
         };
         let columns = vec![
-            texts(&|loser| names.sources[usize::from(loser.source)]),
-            texts(&|loser| &names.dumps[loser.position.dump as usize]),
+            texts(&|loser| names.source(loser)),
+            texts(&|loser| names.dump(loser.position)),
             offsets(&|loser| loser.position)?,
-            texts(&|loser| &names.dumps[loser.kept.dump as usize]),
+            texts(&|loser| names.dump(loser.kept)),
             offsets(&|loser| loser.kept)?,
             Arc::new(losers.iter().map(|loser| Some(loser.identical)).collect::<BooleanArray>()),
         ];

@@ -12,10 +12,11 @@ pub mod questions;
 
 use std::fmt;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 
 use crate::load::partition::Level;
 use crate::model::columns::{COLUMNS, Column, Kind, VERSION};
+use crate::model::paths::shown;
 
 /// An engine's kind of SQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -267,10 +268,8 @@ fn listed(words: &[impl AsRef<str>]) -> String {
 /// # Errors
 /// When it is no UTF-8, which no script can say.
 pub fn path_text(path: &std::path::Path) -> Result<String> {
-    let text = path.to_str();
-    let shown = crate::model::paths::shown(path);
-    ensure!(text.is_some(), "{shown}: its path is no UTF-8; a script can't name it");
-    Ok(text.unwrap_or_default().to_owned())
+    let none = || format!("{}: its path is no UTF-8; a script can't name it", shown(path));
+    path.to_str().map(str::to_owned).with_context(none)
 }
 
 #[cfg(test)]
