@@ -278,9 +278,22 @@ pub(crate) struct PrintArgs {
     /// Print no summary, and nothing of how far it is
     #[arg(short, long, conflicts_with = "json")]
     pub(crate) quiet: bool,
+    /// What standard error gets: text, or a JSON object a line
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t, env = "PAYNORM_LOG_FORMAT")]
+    pub(crate) log_format: LogFormat,
     /// For tests: milliseconds between lines that tell how far it is
     #[arg(long, hide = true, default_value_t = 10_000)]
     pub(crate) progress_interval: u64,
+}
+
+/// For whom standard error is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people: how far it is, and what is wrong
+    #[default]
+    Text,
+    /// For machines: each step and each dump too
+    Json,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! The command: read the flags, run, print, choose the exit code; nothing else.
 
 mod cli;
+mod log;
 mod progress;
 
 use std::fmt::Display;
@@ -18,7 +19,7 @@ use paynorm::load::manifest::Manifest;
 use paynorm::pipeline::{self, Failure, maintain};
 use serde::Serialize;
 
-use cli::{Cli, Command, NormalizeArgs, PrintArgs};
+use cli::{Cli, Command, LogFormat, NormalizeArgs, PrintArgs};
 use progress::Shown;
 
 #[global_allocator]
@@ -85,6 +86,9 @@ fn run<T: Serialize>(
     work: impl FnOnce(&Config, &AtomicUsize) -> Result<T, Failure>,
     tell: impl FnOnce(&T) -> (u8, String),
 ) -> u8 {
+    if print.log_format == LogFormat::Json {
+        log::begin(print.quiet);
+    }
     let config = match config {
         Ok(config) => config,
         Err(error) => return complain(&error, USAGE),
@@ -137,7 +141,8 @@ fn summarize(print: &PrintArgs, report: &impl Serialize, text: &str, start: Inst
     if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
         && error.kind() != std::io::ErrorKind::BrokenPipe
     {
-        say(&format!("warning: the summary could not be printed: {error}"));
+        let warning = format!("the summary could not be printed: {error}");
+        if log::is_on() { tracing::warn!("{warning}") } else { say(&format!("warning: {warning}")) }
     }
 }
 
@@ -204,7 +209,10 @@ fn show(text: anyhow::Result<String>) -> u8 {
 }
 
 fn complain(error: &anyhow::Error, code: u8) -> u8 {
-    say(&format!("error: {error:#}"));
+    match log::is_on() {
+        true => tracing::error!(exit_code = code, "{error:#}"),
+        false => say(&format!("error: {error:#}")),
+    }
     code
 }
 

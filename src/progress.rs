@@ -1,4 +1,5 @@
-//! How far a run is, on standard error: a bar on a terminal, gone when the run is done; elsewhere a line now and then.
+//! How far a run is, on standard error: a bar on a terminal, gone when the run is done; elsewhere, or in a log for
+//! machines, a line now and then.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
@@ -6,6 +7,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::log;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use paynorm::model::progress::{Progress, SoFar};
 use paynorm::report::text::{counted, grouped, size};
@@ -25,7 +27,7 @@ impl Shown {
         let (stop, stopped) = channel::<()>();
         let progress = Arc::clone(progress);
         let wait = move |time| stopped.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
-        let thread = match io::stderr().is_terminal() {
+        let thread = match io::stderr().is_terminal() && !log::is_on() {
             true => std::thread::spawn(move || draw(&progress, wait)),
             false => std::thread::spawn(move || tell(&progress, interval, wait)),
         };
@@ -49,7 +51,7 @@ fn draw(progress: &Progress, wait: impl Fn(Duration) -> bool) {
         let so_far = progress.so_far();
         if so_far.total > 0 {
             bar.set_length(so_far.total);
-            bar.set_position(so_far.read.min(so_far.total));
+            bar.set_position(so_far.read);
             bar.set_message(records(so_far, start));
         }
     }
@@ -60,7 +62,10 @@ fn tell(progress: &Progress, interval: Duration, wait: impl Fn(Duration) -> bool
     let start = Instant::now();
     while wait(interval) {
         let so_far = progress.so_far();
-        if so_far.total > 0 {
+        let SoFar { total, read, records: seen, quarantined } = so_far;
+        if log::is_on() {
+            tracing::info!(total, read, records = seen, quarantined, "progress");
+        } else if so_far.total > 0 {
             let (read, total) = (size(so_far.read), size(so_far.total));
             // If nobody listens there is nobody to tell.
             let _ = writeln!(io::stderr(), "{read} of {total} read, {}", records(so_far, start));

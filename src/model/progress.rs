@@ -48,9 +48,11 @@ impl Progress {
     #[must_use]
     pub fn so_far(&self) -> SoFar {
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let total = of(&self.total);
         SoFar {
-            total: of(&self.total),
-            read: of(&self.read),
+            total,
+            // The first bytes of a dump are read twice.
+            read: of(&self.read).min(total),
             records: of(&self.records),
             quarantined: of(&self.quarantined),
         }

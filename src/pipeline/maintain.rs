@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use serde::Serialize;
+use tracing::info;
 
 use super::earlier::Earlier;
 use super::{Failure, check_signal, file_facts, kept, loader_settings, replaced_facts, run_facts, told};
@@ -81,8 +82,16 @@ fn maintain<T: Send>(
         work(&config, &staging, &earlier)
     });
     match done {
-        Ok((report, true)) => staging.commit().map(|()| report).map_err(Failure::from),
-        Ok((report, false)) => staging.discard().map(|()| report).map_err(Failure::from),
+        Ok((report, true)) => {
+            staging.commit()?;
+            info!(out = shown(&config.out), "published");
+            Ok(report)
+        }
+        Ok((report, false)) => {
+            staging.discard()?;
+            info!(out = shown(&config.out), "nothing new");
+            Ok(report)
+        }
         Err(failure) => {
             staging.discard()?;
             Err(failure)

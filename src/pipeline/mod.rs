@@ -23,6 +23,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use rayon::prelude::*;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use tracing::{info, warn};
 
 use crate::config::{Config, Mode};
 use crate::extract::chunks::{Buffers, Chunk, Item, Shapes};
@@ -84,6 +85,7 @@ pub fn run(config: &Config, signal: &AtomicUsize) -> Result<Report, Failure> {
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(config.threads).build().context("can't start threads")?;
     let staging = Staging::begin(&config.out)?;
+    info!(out = shown(&config.out), mode = config.mode.name(), threads = pool.current_num_threads(), "run begins");
     let build = || match (config.mode, there) {
         (Mode::Merge, Existing::Dataset) => {
             let earlier = Earlier::read(&config.out)?;
@@ -95,10 +97,12 @@ pub fn run(config: &Config, signal: &AtomicUsize) -> Result<Report, Failure> {
     match pool.install(build) {
         Ok((report, false)) => {
             staging.discard()?;
+            info!(out = shown(&config.out), "nothing new");
             Ok(report)
         }
         Ok((report, true)) => {
             staging.commit()?;
+            info!(out = shown(&config.out), run_id = report.run_id, "published");
             Ok(report)
         }
         Err(failure) => {
@@ -147,6 +151,7 @@ fn build(
     if let Some(earlier) = earlier {
         known = earlier.take_known(&mut found.dumps, signal);
         check_signal(signal)?;
+        info!(dumps = known, "known already");
         if found.dumps.is_empty() {
             return Ok((earlier.nothing_new(known, &found.skipped), false));
         }
@@ -188,6 +193,11 @@ fn find_dumps(config: &Config, staging: &Staging, signal: &AtomicUsize) -> Resul
         let place = found.dumps.partition_point(|other| other.name.as_bytes() < dump.name.as_bytes());
         found.dumps.insert(place, dump);
     }
+    for skipped in &found.skipped {
+        info!(path = skipped.name, why = skipped.why, "skipped");
+    }
+    let bytes: u64 = found.dumps.iter().map(|dump| dump.size).sum();
+    info!(dumps = found.dumps.len(), bytes, skipped = found.skipped.len(), "dumps found");
     Ok(found)
 }
 
@@ -413,7 +423,11 @@ impl<'a> Attempt<'a> {
             self.interrupted()?;
             wave = match next {
                 Ok(events) => events,
-                Err(Stop::Restart(rejected)) => return Ok(Some(rejected)),
+                Err(Stop::Restart(rejected)) => {
+                    let dump = &self.found.dumps[rejected.dump].name;
+                    warn!(dump, reason = rejected.reject.reason.code(), "begins again without a dump");
+                    return Ok(Some(rejected));
+                }
                 Err(Stop::Failed(error)) => return Err(error.into()),
             };
             if wave.is_empty() {
@@ -457,6 +471,8 @@ impl<'a> Attempt<'a> {
                     dump.stored_bytes = facts.stored_bytes;
                     dump.digest = facts.digest;
                     dump.bytes = counts.read;
+                    let DumpFacts { path, source, bytes, records, rows, quarantined, .. } = &*dump;
+                    info!(dump = path, source, bytes, records, rows, quarantined, "dump read");
                     self.end_block(loader)?;
                 }
                 Known::Event(Event::Refused(rejected)) => {
@@ -466,6 +482,7 @@ impl<'a> Attempt<'a> {
                     self.totals.items[rejected.dump] += 1;
                     self.totals.seen += 1;
                     self.config.progress.add_records(1, 1);
+                    warn!(dump = dump.path, reason = rejected.reject.reason.code(), "dump refused");
                     self.quarantine(&rejected)?;
                     self.end_block(loader)?;
                 }
@@ -540,6 +557,14 @@ impl<'a> Attempt<'a> {
         let written = loader.finish(&facts, &name, &|| signal.load(Ordering::Relaxed) != 0);
         self.interrupted()?;
         let written = written?;
+        let (new, kept, dropped) = (written.files.len(), written.kept.len(), written.dropped.rows());
+        info!(
+            files = new,
+            files_kept = kept,
+            rows_dropped = dropped,
+            rows_replaced = written.replaced.rows(),
+            "written"
+        );
         self.drop_counts(&written.dropped)?;
         let mut files = file_facts(self.staging, &written)?;
         let earlier_rows = self.merge.map_or(0, |merge| merge.earlier.rows()).saturating_sub(written.replaced.rows());

@@ -18,6 +18,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("pipeline", 3),
     ("inspect", 3),
     ("settings", 3),
+    ("log", 3),
     ("main", 4),
     ("cli", 4),
     ("progress", 4),

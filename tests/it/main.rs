@@ -20,6 +20,7 @@ mod golden;
 mod harness;
 mod inspect;
 mod json;
+mod log;
 mod maintain;
 mod merge;
 mod money;
