@@ -713,18 +713,20 @@ pub(crate) fn list_sources(json: bool) -> Result<String> {
 
 /// The data dictionary, or what is made from it.
 pub(crate) fn show_schema(format: SchemaFormat, dialect: Option<Dialect>, table: Option<Table>) -> Result<String> {
-    use paynorm::model::columns::{COLUMNS, VERSION};
+    use paynorm::model::columns::{COLUMNS, Column, VERSION};
     let null = |nullable: bool| if nullable { "null" } else { "required" };
+    let personal = |column: &Column| if column.personal { "; personal data" } else { "" };
     Ok(match format {
         SchemaFormat::Text => {
             let lines = COLUMNS.iter().map(|c| {
-                format!("{:>2}  {:<26}  {:<19}  {:<8}  {}\n", c.number, c.name, c.kind.name(), null(c.nullable), c.doc)
+                let (null, personal) = (null(c.nullable), personal(c));
+                format!("{:>2}  {:<26}  {:<19}  {null:<8}  {}{personal}\n", c.number, c.name, c.kind.name(), c.doc)
             });
             format!("unified schema `transactions`, version {VERSION}\n\n{}", lines.collect::<String>())
         }
         SchemaFormat::Markdown => {
             let lines = COLUMNS.iter().map(|c| {
-                let personal = if c.personal { "; personal data" } else { "" };
+                let personal = personal(c);
                 let nullable = if c.nullable { "yes" } else { "no" };
                 format!("| {} | `{}` | {} | {nullable} | {}{personal} |\n", c.number, c.name, c.kind.name(), c.doc)
             });

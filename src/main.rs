@@ -17,6 +17,7 @@ use paynorm::config::Config;
 use paynorm::inspect::{self, explain::explain, page, verify::verify};
 use paynorm::load::manifest::Manifest;
 use paynorm::pipeline::{self, Failure, maintain};
+use paynorm::report::text::counted;
 use serde::Serialize;
 
 use cli::{Cli, Command, LogFormat, NormalizeArgs, PrintArgs};
@@ -43,9 +44,14 @@ fn main() -> ExitCode {
                 number => format!(", {number} of them without a text to try"),
             };
             let text = format!(
-                "{} of {} entries passed and gave {} rows ({} older than what is there; {} rows replaced); {} are still in \
-                 quarantine{without_text}\n",
-                report.passed, report.tried, report.rows, report.dropped, report.replaced, report.quarantined
+                "passed: {} of {} in quarantine, which gave {} ({} older than what is there; {} replaced); left: \
+                 {}{without_text}\n",
+                report.passed,
+                report.tried,
+                counted(report.rows, "row"),
+                report.dropped,
+                counted(report.replaced, "row"),
+                report.quarantined
             );
             (code, text)
         }),

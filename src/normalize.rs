@@ -234,9 +234,13 @@ impl<'a> Worker<'a> {
                     [] if told.is_error_body() => Err(error_body().into()),
                     [] if told.is_empty_envelope() => Err(Fate::Empty),
                     [] => Err(unknown()),
-                    [one, ref others @ ..] => {
-                        let also: String = others.iter().map(|other| format!(" and {}", other.name())).collect();
-                        let message = format!("told as {}{also}, but the dump's first records are not", one.name());
+                    [one] => {
+                        let message = format!("told as {}, but the dump's first records are not", one.name());
+                        Err(Reject::new(Reason::UnknownFormat, message).into())
+                    }
+                    ref several => {
+                        let names: Vec<_> = several.iter().map(|one| one.name()).collect();
+                        let message = format!("told as {} at once", names.join(" and "));
                         Err(Reject::new(Reason::UnknownFormat, message).into())
                     }
                 }

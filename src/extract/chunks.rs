@@ -13,7 +13,7 @@ use super::scanner::{Scanner, Step};
 
 /// The source is recognised within this many records …
 const SNIFF_ITEMS: usize = 100;
-/// … and this many bytes.
+/// … and this many bytes of them, but for what is too large to be kept.
 const SNIFF_BYTES: u64 = 16 << 20;
 
 /// Where a dump's bytes come from.
@@ -123,8 +123,8 @@ impl ByteCounts {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sniff {
-    /// How many items were looked at.
-    Undecided(usize),
+    /// How many items were looked at, and how many bytes of them are held.
+    Undecided(usize, u64),
     Decided(Option<usize>),
 }
 
@@ -149,7 +149,7 @@ pub struct Chunks<'s, R> {
 impl<'s, R: ReadMore> Chunks<'s, R> {
     /// The chunks of what `reader` holds; `source` is the number of the source if it is known.
     pub fn new(reader: R, shapes: Shapes<'s>, buffers: &'s Buffers, sizes: Sizes, source: Option<usize>) -> Self {
-        let sniff = if source.is_some() { Sniff::Decided(source) } else { Sniff::Undecided(0) };
+        let sniff = if source.is_some() { Sniff::Decided(source) } else { Sniff::Undecided(0, 0) };
         let scanner = Scanner::new(shapes);
         Self {
             reader,
@@ -234,16 +234,16 @@ impl<'s, R: ReadMore> Chunks<'s, R> {
             if let &Item::Record { start, end, .. } = item {
                 self.block += (end - start) as u64;
             }
-            let Sniff::Undecided(looked) = self.sniff else { continue };
+            let Sniff::Undecided(looked, held) = self.sniff else { continue };
             let told = match *item {
                 Item::Record { start, end, .. } => (self.shapes.told)(&self.scanner.bytes[start..end]),
                 _ => None,
             };
-            let at = self.scanner.base + self.scanner.pos as u64;
+            let (looked, held) = (looked + 1, held + item.held());
             self.sniff = match told {
                 Some(source) => Sniff::Decided(Some(source)),
-                None if looked + 1 >= SNIFF_ITEMS || at >= SNIFF_BYTES => self.give_up(),
-                None => Sniff::Undecided(looked + 1),
+                None if looked >= SNIFF_ITEMS || held >= SNIFF_BYTES => self.give_up(),
+                None => Sniff::Undecided(looked, held),
             };
         }
     }
@@ -259,7 +259,7 @@ impl<'s, R: ReadMore> Chunks<'s, R> {
 
     fn end(&mut self) {
         let records = |item: &Item| matches!(item, Item::Record { .. } | Item::Element { .. });
-        if let Sniff::Undecided(_) = self.sniff {
+        if let Sniff::Undecided(..) = self.sniff {
             if self.scanner.items.iter().any(records) {
                 self.sniff = self.give_up();
                 return;

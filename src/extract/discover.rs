@@ -58,7 +58,13 @@ pub fn discover(inputs: &[PathBuf], base: Option<&Path>, own: &[PathBuf]) -> Res
         found.input(input)?;
     }
     let base = match base {
-        Some(base) => absolute(base)?,
+        Some(base) => {
+            let base = absolute(base)?;
+            if let Some(outside) = found.files.keys().find(|file| !file.starts_with(&base)) {
+                bail!("{} does not lie in the base directory {}", shown(outside), shown(&base));
+            }
+            base
+        }
         None => common_directory(&found.roots),
     };
     let named = |path: &PathBuf| (lineage_name(path, &base), path.clone());
@@ -196,6 +202,18 @@ fn lineage_name(path: &Path, base: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dumps_lie_in_the_base_directory() {
+        let root = tempfile::tempdir().expect("a directory");
+        fs::create_dir(root.path().join("in")).expect("made");
+        fs::write(root.path().join("in/a"), "").expect("written");
+        let found = |base: &str| discover(&[root.path().join("in")], Some(&root.path().join(base)), &[]);
+        assert_eq!(found("").expect("found").dumps[0].name, "in/a");
+        for elsewhere in ["nowhere", "i", "in/a/b"] {
+            assert!(found(elsewhere).is_err(), "{elsewhere}");
+        }
+    }
 
     #[test]
     fn inputs_are_sorted_by_their_lineage() {

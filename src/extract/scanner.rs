@@ -80,6 +80,21 @@ pub enum Item {
     Fault(Box<Fault>),
 }
 
+impl Item {
+    /// How many bytes of the dump it keeps in memory.
+    pub(super) fn held(&self) -> u64 {
+        match self {
+            &Self::Record { start, end, .. } | &Self::Element { start, end } | &Self::Document { start, end } => {
+                (end - start) as u64
+            }
+            Self::Fault(fault) => match &fault.text {
+                FaultText::Bytes(bytes) => bytes.len() as u64,
+                FaultText::Digest(_) => 0,
+            },
+        }
+    }
+}
+
 /// A stretch of a dump that is rejected as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {

@@ -234,6 +234,8 @@ struct Listing {
     files: BTreeSet<String>,
     /// Symbolic links by which readers come to data files.
     links: BTreeSet<String>,
+    /// Neither files nor directories, and no such links.
+    others: BTreeSet<String>,
 }
 
 impl Listing {
@@ -266,6 +268,8 @@ impl Listing {
                 self.files.insert(name);
             } else if kind.is_symlink() && (path.is_dir() || is_data(&name)) {
                 self.links.insert(name);
+            } else {
+                self.others.insert(name);
             }
         }
         Ok(())
@@ -291,10 +295,17 @@ fn unlisted(manifest: &Manifest, there: Listing, faults: &mut Vec<Fault>) {
             faults.push(Fault::new(&file.path, "is listed twice in the manifest", RESTORE));
         }
     }
-    let stray = there.files.into_iter().filter(|name| is_data(name) && !listed.contains(name.as_str()));
-    faults.extend(stray.map(|name| Fault::new(&name, "a data file that the manifest does not list", REMOVE)));
+    let stray = there.files.into_iter().filter(|name| !listed.contains(name.as_str()));
+    let (data, foreign): (Vec<_>, Vec<_>) = stray.partition(|name| is_data(name));
     let link = "a symbolic link, by which readers may come to other data";
-    faults.extend(there.links.into_iter().map(|name| Fault::new(&name, link, REMOVE)));
+    let is_foreign = "is not of paynorm, which refuses to change a dataset that holds it";
+    for (names, what) in [
+        (data, "a data file that the manifest does not list"),
+        (there.links.into_iter().collect(), link),
+        (foreign.into_iter().chain(there.others).collect(), is_foreign),
+    ] {
+        faults.extend(names.iter().map(|name| Fault::new(name, what, REMOVE)));
+    }
 }
 
 /// What was found in one file.

@@ -106,6 +106,29 @@ struct Line<'a> {
 /// Reasons that refuse a whole dump.
 const WHOLE_DUMP: [Reason; 3] = [Reason::CorruptCompression, Reason::InputChanged, Reason::UnreadableInput];
 
+/// Dumps, by path, that are read again though they were read before.
+#[derive(Debug, Default)]
+pub struct Again<'d> {
+    /// Those that were refused as a whole: that line leaves the quarantine.
+    pub refused: BTreeSet<&'d str>,
+    /// Those that no source told, for which one is named now: all their lines leave the quarantine.
+    pub named: BTreeSet<&'d str>,
+}
+
+impl Again<'_> {
+    /// Whether it is read again.
+    #[must_use]
+    pub fn contains(&self, dump: &str) -> bool {
+        self.refused.contains(dump) || self.named.contains(dump)
+    }
+
+    /// Whether a line leaves the quarantine.
+    fn takes(&self, entry: &Entry) -> bool {
+        let whole = WHOLE_DUMP.iter().any(|reason| reason.code() == entry.reason);
+        self.named.contains(&*entry.source_file) || whole && self.refused.contains(&*entry.source_file)
+    }
+}
+
 /// A line that was written.
 #[derive(Debug, Deserialize)]
 pub struct Entry {
@@ -252,18 +275,17 @@ impl QuarantineWriter {
         Ok(Self { file: BufWriter::new(file), summary: Summary::default() })
     }
 
-    /// Copies the earlier quarantine with that digest, but for lines of dumps that are read again as a whole; tells how
-    /// many lines were copied.
+    /// Copies the earlier quarantine with that digest, but for lines of dumps that are read again; tells how many
+    /// lines were copied.
     ///
     /// # Errors
     /// When it can't be read or written, or is damaged.
-    pub fn copy(&mut self, path: &Path, digest: &str, again: &BTreeSet<&str>) -> Result<u64> {
+    pub fn copy(&mut self, path: &Path, digest: &str, again: &Again<'_>) -> Result<u64> {
         let mut copied = 0;
         read_lines(path, digest, |line| -> Result<()> {
-            if !again.is_empty() {
+            if !again.refused.is_empty() || !again.named.is_empty() {
                 let entry = Entry::parse(line).ok_or_else(|| anyhow!("{} is damaged", shown(path)))?;
-                let whole = WHOLE_DUMP.iter().any(|reason| reason.code() == entry.reason);
-                if whole && again.contains(&*entry.source_file) {
+                if again.takes(&entry) {
                     return Ok(());
                 }
             }

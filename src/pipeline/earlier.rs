@@ -18,7 +18,7 @@ use crate::load::loader;
 use crate::load::manifest::{DumpFacts, Manifest, Stop};
 use crate::load::parquet_file::Codec;
 use crate::load::partition::Partitioning;
-use crate::load::quarantine;
+use crate::load::quarantine::{self, Again};
 use crate::load::read_back::Dropped;
 use crate::model::counts::SourceCounts;
 use crate::model::paths::shown;
@@ -81,13 +81,12 @@ impl Earlier {
     }
 
     /// Takes out the dumps whose content is in the dataset already; tells how many.
-    pub(super) fn take_known(&self, dumps: &mut Vec<Dump>, signal: &AtomicUsize) -> usize {
-        let refused = self.refused();
+    pub(super) fn take_known(&self, config: &Config, dumps: &mut Vec<Dump>, signal: &AtomicUsize) -> usize {
+        let again = self.read_again(config, dumps);
         let digests: BTreeSet<&str> = self.manifest.dumps.iter().map(|dump| &*dump.digest).collect();
         let sizes: BTreeSet<u64> = self.manifest.dumps.iter().map(|dump| dump.stored_bytes).collect();
         let is_known = |dump: &Dump| {
-            // One that was refused since is read again, so that it leaves the quarantine.
-            if !sizes.contains(&dump.size) || refused.contains(&*dump.name) || signal.load(Ordering::Relaxed) != 0 {
+            if !sizes.contains(&dump.size) || again.contains(&dump.name) || signal.load(Ordering::Relaxed) != 0 {
                 return false;
             }
             // What can't be read is told when it is its turn.
@@ -96,6 +95,7 @@ impl Earlier {
             digest.update_reader(file).is_ok_and(|digest| digests.contains(digest.finalize().to_hex().as_str()))
         };
         let known: Vec<bool> = dumps.par_iter().map(is_known).collect();
+        drop(again);
         let mut known = known.into_iter();
         let before = dumps.len();
         dumps.retain(|_| !known.next().unwrap_or_default());
@@ -180,22 +180,36 @@ impl Earlier {
         self.directory.join(META_DIRECTORY).join(quarantine::FILE_NAME)
     }
 
-    /// Dumps that were refused as a whole.
-    fn refused(&self) -> BTreeSet<&str> {
-        self.manifest.dumps.iter().filter(|dump| dump.digest.is_empty()).map(|dump| &*dump.path).collect()
+    /// The dumps that are read again though they were read before, so that they leave the quarantine.
+    pub(super) fn read_again<'d>(&self, config: &Config, dumps: &'d [Dump]) -> Again<'d> {
+        let mut there: BTreeMap<&str, Vec<&DumpFacts>> = BTreeMap::new();
+        for dump in &self.manifest.dumps {
+            there.entry(&dump.path).or_default().push(dump);
+        }
+        let mut again = Again::default();
+        for dump in dumps {
+            let Some(facts) = there.get(&*dump.name) else { continue };
+            if facts.iter().any(|facts| facts.digest.is_empty()) {
+                again.refused.insert(&*dump.name);
+            }
+            if let [facts] = facts[..]
+                && facts.source.is_none()
+                && (facts.rows, facts.quarantined > 0) == (0, true)
+                && config.forced_source(&dump.name).is_some()
+            {
+                again.named.insert(&*dump.name);
+            }
+        }
+        again
     }
 
-    /// Dumps that were refused as a whole, and are among those that are read now.
-    pub(super) fn refused_again<'d>(&self, dumps: &'d [Dump]) -> BTreeSet<&'d str> {
-        let refused = self.refused();
-        dumps.iter().map(|dump| &*dump.name).filter(|name| refused.contains(name)).collect()
-    }
-
-    /// The manifest of both: `manifest` is of the run alone, `read` are the dumps that it found, and `replaced` are rows
-    /// that are no longer there.
-    pub(super) fn add(&self, mut manifest: Manifest, read: &[Dump], replaced: &Dropped) -> Result<Manifest> {
-        let again = self.refused_again(read);
-        let kept = self.manifest.dumps.iter().filter(|dump| !(dump.digest.is_empty() && again.contains(&*dump.path)));
+    /// The manifest of both: `manifest` is of the run alone, `again` are the dumps that it read again, and `replaced` are
+    /// rows that are no longer there.
+    pub(super) fn add(&self, mut manifest: Manifest, again: &Again<'_>, replaced: &Dropped) -> Result<Manifest> {
+        let is_again = |dump: &DumpFacts| {
+            again.named.contains(&*dump.path) || dump.digest.is_empty() && again.refused.contains(&*dump.path)
+        };
+        let kept = self.manifest.dumps.iter().filter(|dump| !is_again(dump));
         let mut dumps: Vec<DumpFacts> = kept.cloned().collect();
         replaced.take_from(&mut dumps)?;
         dumps.append(&mut manifest.dumps);

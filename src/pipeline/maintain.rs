@@ -1,6 +1,6 @@
 //! What is done to a dataset without reading dumps: small files are put together, and the quarantine is tried again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ use crate::load::ledger::{Ledger, Run, RunKind};
 use crate::load::loader::{self, Batch, Loaded, Loader};
 use crate::load::manifest::{DumpFacts, Manifest};
 use crate::load::parquet_file::Setup;
-use crate::load::quarantine::{self, Entry, QuarantineWriter};
+use crate::load::quarantine::{self, Again, Entry, QuarantineWriter};
 use crate::model::counts::SourceCounts;
 use crate::model::paths::shown;
 use crate::normalize::{Origin, Rules, Scratch, normalize};
@@ -163,7 +163,7 @@ pub fn compact(config: &Config, signal: &AtomicUsize) -> Result<CompactReport, F
         }
         let path = staging.meta().join(quarantine::FILE_NAME);
         let mut quarantine = QuarantineWriter::create(&path).context("can't create the quarantine")?;
-        quarantine.copy(&earlier.quarantine(), &before.quarantine_digest, &BTreeSet::new())?;
+        quarantine.copy(&earlier.quarantine(), &before.quarantine_digest, &Again::default())?;
         let (quarantine_digest, quarantine) = quarantine.finish().context("can't write the quarantine")?;
         let manifest = Manifest { run_id: run_id.clone(), quarantine_digest, ..before.clone() };
         let run = Run::new(RunKind::Compact);

@@ -149,7 +149,7 @@ fn build(
     let mut found = find_dumps(config, staging, signal)?;
     let mut known = 0;
     if let Some(earlier) = earlier {
-        known = earlier.take_known(&mut found.dumps, signal);
+        known = earlier.take_known(config, &mut found.dumps, signal);
         check_signal(signal)?;
         info!(dumps = known, "known already");
         if found.dumps.is_empty() {
@@ -358,7 +358,7 @@ impl<'a> Attempt<'a> {
             quarantined_before = quarantine.copy(
                 &earlier.quarantine(),
                 &earlier.manifest.quarantine_digest,
-                &earlier.refused_again(&found.dumps),
+                &earlier.read_again(config, &found.dumps),
             )?;
             earlier.keep_replaced(staging, &|| signal.load(Ordering::Relaxed) != 0)?;
             paths = earlier.paths(&found.dumps);
@@ -598,7 +598,7 @@ impl<'a> Attempt<'a> {
         };
         let mut ledger = Ledger::default();
         if let Some(Merge { earlier, ledger: before, known }) = self.merge {
-            manifest = earlier.add(manifest, &self.found.dumps, &written.replaced)?;
+            manifest = earlier.add(manifest, &earlier.read_again(self.config, &self.found.dumps), &written.replaced)?;
             ledger.clone_from(before);
             (run.kind, run.known_dumps) = (RunKind::Merge, known);
             run.released = earlier.manifest.quarantined - self.quarantined_before;

@@ -7,7 +7,7 @@
 use super::record::{Documented, Record};
 use super::{Mapped, Notes, Origin, Settings, Source, documented};
 use crate::model::money::{Currency, Money, Unit};
-use crate::model::reject::Reject;
+use crate::model::reject::{Reason, Reject};
 use crate::model::time::Timestamp;
 use crate::model::transaction::{Amounts, Transaction};
 use crate::model::vocabulary::{Classification, State};
@@ -118,6 +118,10 @@ fn occurred_at(record: &Record<'_>, settings: &Settings) -> Result<(Timestamp, O
         let instant = Timestamp::from_unix(&seconds).ok_or_else(|| record.bad_time(TIMESTAMP))?;
         return Ok((instant, None));
     }
-    let date = record.time(DATE, settings.zone)?.ok_or_else(|| record.no_time(TIMESTAMP))?;
-    Ok((date.instant, date.offset_minutes))
+    // A date that is no time is as good as none: what is missing then is the timestamp.
+    match record.time(DATE, settings.zone) {
+        Ok(Some(date)) => Ok((date.instant, date.offset_minutes)),
+        Err(reject) if reject.reason != Reason::BadTimestamp => Err(reject),
+        Ok(None) | Err(_) => Err(record.no_time(TIMESTAMP)),
+    }
 }

@@ -195,8 +195,14 @@ fn damaged_files_are_found() {
             place.write("lake/_paynorm/no-data.parquet", b"");
             place.write("lake/notes.txt", b"");
             symlink("/", place.lake().join("link")).unwrap();
+            symlink("nowhere", place.lake().join("dangling")).unwrap();
         },
-        &[&["feed=atpay/deep/er/stray.parquet", "does not list"], &["link", "symbolic link"]],
+        &[
+            &["feed=atpay/deep/er/stray.parquet", "does not list"],
+            &["link", "symbolic link"],
+            &["notes.txt", "is not of paynorm", "remove"],
+            &["dangling", "is not of paynorm"],
+        ],
     );
 }
 

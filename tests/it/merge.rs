@@ -235,6 +235,27 @@ fn nothing_new_writes_nothing() {
 }
 
 #[test]
+fn a_dump_that_nobody_told_is_read_again_when_its_source_is_named() {
+    let plain = |id: usize| format!(r#"{{"id":"{id}","timestamp":1422566591,"amount":2,"status":"Successful"}}"#);
+    // A list of more than 1 MiB is not kept in the quarantine, so a replay can't try it.
+    let list = format!("[{}]", (0..20_000).map(plain).collect::<Vec<_>>().join(","));
+    let place =
+        Place::with(&[("list", list.as_bytes()), ("line", plain(7).as_bytes()), ("good", good("1").as_bytes())]);
+    place.merge(&[]).exits(3);
+    assert_eq!((place.rows().len(), place.rejects().len()), (1, 2));
+    let run = place.merge(&["--source", "atpay=li[sz]t"]).exits(0);
+    assert!(run.stdout.contains("2 dumps known"), "{}", run.stdout);
+    assert_eq!((place.rows().len(), place.rejects().len()), (20_000, 1), "`1` is in the list too");
+    place.run(&["verify", "lake"]).exits(0);
+    // What a replay takes in first is not read again.
+    place.run(&["replay", "lake", "--source", "atpay"]).exits(0);
+    let run = place.merge(&["--source", "atpay"]).exits(0);
+    assert!(run.stdout.contains("nothing new"), "{}", run.stdout);
+    assert_eq!((place.rows().len(), place.rejects().len()), (20_000, 0));
+    place.run(&["verify", "lake"]).exits(0);
+}
+
+#[test]
 fn a_changed_dump_is_read() {
     let place = three_partitions();
     place.write("in/a", [booked("2", 1, Some(2), 21), booked("4", 2, None, 40)].join("\n").as_bytes());

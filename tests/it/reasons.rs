@@ -248,6 +248,10 @@ fn a_record_over_64_mib_costs_no_neighbour() {
             let at = good("before").len() + 1;
             check_reject(&place.rejects()[0], Some("atpay"), at, record.as_bytes(), Reason::RecordTooLarge, None);
         }
+        // The source is told by those behind it.
+        place.write("in/dump", format!("{record}\n{}\n", good("after")).as_bytes());
+        place.normalize(&["--mode", "replace"]).exits(3);
+        assert_eq!((ids(&place.rows()), place.rejects().len()), ("after".to_owned(), 1));
     }
 }
 
