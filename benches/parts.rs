@@ -1,5 +1,5 @@
-//! The parts of a run, each alone and on one thread, in memory: finding records, mapping them, encoding them; and what a
-//! typed parse of the same records takes with `serde_json`, as the mark to be held against.
+//! The parts of a run, each alone and on one thread, in memory: finding, reading and mapping records, and encoding rows; and
+//! what a typed parse of the same records takes with `serde_json`, as the mark to be held against.
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,9 @@ use paynorm::load::parquet_file::{Codec, Setup};
 use paynorm::load::partition::Partitioning;
 use paynorm::model::cells::Cells;
 use paynorm::model::columns::COLUMNS;
+use paynorm::model::json::Reader;
 use paynorm::normalize::{Origin, Rules, Scratch, normalize};
+use paynorm::sources::record::Record;
 use paynorm::sources::{self, Settings, Told};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -146,6 +148,25 @@ typed! {
     }
 }
 
+fn read(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("read");
+    for &source in sources::ALL {
+        let dump = dump(source.name(), "ndjson");
+        let text = std::str::from_utf8(&dump).expect("it was generated as text");
+        let records: Vec<&str> = text.lines().collect();
+        group.throughput(Throughput::Bytes(dump.len() as u64));
+        group.bench_function(source.name(), |bencher| {
+            bencher.iter(|| {
+                let (mut reader, mut record) = (Reader::default(), Record::new(source));
+                for text in &records {
+                    record.read(&mut reader, text).expect("it is valid");
+                    black_box(&record);
+                }
+            });
+        });
+    }
+}
+
 fn typed(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("serde_json");
     for source in sources::ALL {
@@ -171,5 +192,5 @@ fn typed(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, scan, map, encode, typed);
+criterion_group!(benches, scan, read, map, encode, typed);
 criterion_main!(benches);

@@ -141,27 +141,11 @@ impl Loader {
         Ok(Self { setup, settings, partitions, writers, keys, runs })
     }
 
-    /// Takes the rows of a window, in input order.
+    /// Notes the keys of the next batch in input order, which is written later.
     ///
     /// # Errors
-    /// When a file can't be written.
-    pub fn write(&mut self, window: &[Batch]) -> Result<()> {
-        let mut slices: Vec<Vec<Slice<'_>>> = Vec::new();
-        for batch in window {
-            self.sort_out(batch, &mut slices);
-        }
-        if self.settings.keys_only {
-            return self.keys.relieve();
-        }
-        let setup = &self.setup;
-        let work = self.writers.par_iter_mut().zip(slices).filter(|(_, slices)| !slices.is_empty());
-        work.try_for_each(|(writer, slices)| writer.take(setup, &slices))?;
-        self.keys.relieve()?;
-        self.spill()
-    }
-
-    /// Finds the partition of every row and notes the keys.
-    fn sort_out<'b>(&mut self, batch: &'b Batch, slices: &mut Vec<Vec<Slice<'b>>>) {
+    /// When keys can't be written to disk.
+    pub fn note(&mut self, batch: &Batch) -> Result<()> {
         let mut start = 0;
         for &(key, rows) in &batch.partitions {
             let number = self.partition(key);
@@ -174,11 +158,33 @@ impl Loader {
                 }
             }
             writer.rows += u32::try_from(rows).expect("a batch is small");
-            slices.resize_with(self.writers.len(), Vec::new);
-            slices[number].push(Slice { columns: &batch.columns, start, rows });
             start += rows;
         }
+        self.keys.relieve()
+    }
+
+    /// Takes the rows of a window, in input order; their keys are noted.
+    ///
+    /// # Errors
+    /// When a file can't be written.
+    pub fn write(&mut self, window: &[Batch]) -> Result<()> {
+        if self.settings.keys_only {
+            return Ok(());
+        }
+        let mut slices: Vec<Vec<Slice<'_>>> = Vec::new();
         slices.resize_with(self.writers.len(), Vec::new);
+        for batch in window {
+            let mut start = 0;
+            for (key, rows) in &batch.partitions {
+                let number = self.partitions[key];
+                slices[number].push(Slice { columns: &batch.columns, start, rows: *rows });
+                start += rows;
+            }
+        }
+        let setup = &self.setup;
+        let work = self.writers.par_iter_mut().zip(slices).filter(|(_, slices)| !slices.is_empty());
+        work.try_for_each(|(writer, slices)| writer.take(setup, &slices))?;
+        self.spill()
     }
 
     fn partition(&mut self, key: PartitionKey) -> usize {

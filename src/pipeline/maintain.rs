@@ -308,7 +308,9 @@ impl<'a> Replay<'a> {
 
     fn write(&mut self) -> Result<()> {
         self.window_bytes = 0;
-        self.loader.write(&std::mem::take(&mut self.window))
+        let window = std::mem::take(&mut self.window);
+        window.iter().try_for_each(|batch| self.loader.note(batch))?;
+        self.loader.write(&window)
     }
 
     /// The rows that an entry gives; none if anything in it is still bad.

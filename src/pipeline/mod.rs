@@ -303,8 +303,16 @@ impl Totals {
 #[derive(Default)]
 struct Window {
     batches: Vec<Batch>,
+    /// How many of the first batches the loader has noted.
+    noted: usize,
     /// Size of the records they come from.
     bytes: u64,
+}
+
+impl Window {
+    fn not_noted(&self) -> &[Batch] {
+        &self.batches[self.noted..]
+    }
 }
 
 /// What a merge adds to.
@@ -418,7 +426,11 @@ impl<'a> Attempt<'a> {
         let wave_bytes = (4 + 4 * self.config.threads) << 20;
         let mut wave = Vec::new();
         loop {
-            let (next, normalized) = rayon::join(|| feed.next_wave(wave_bytes), || self.normalize(wave, &workspace));
+            let ((next, noted), normalized) =
+                rayon::join(|| (feed.next_wave(wave_bytes), self.note(loader)), || self.normalize(wave, &workspace));
+            noted?;
+            self.window.noted = self.window.batches.len();
+            self.block.noted = self.block.batches.len();
             self.take(normalized, loader)?;
             self.interrupted()?;
             wave = match next {
@@ -529,13 +541,22 @@ impl<'a> Attempt<'a> {
         if self.window.bytes + block.bytes > most + most / 4 {
             self.write(loader)?;
         }
+        if block.noted > 0 {
+            self.window.noted = self.window.batches.len() + block.noted;
+        }
         self.window.bytes += block.bytes;
         self.window.batches.extend(block.batches);
         if self.window.bytes < most { Ok(()) } else { self.write(loader) }
     }
 
+    /// Has the loader note the keys of what it has not noted yet.
+    fn note(&self, loader: &mut Loader) -> Result<()> {
+        self.window.not_noted().iter().chain(self.block.not_noted()).try_for_each(|batch| loader.note(batch))
+    }
+
     fn write(&mut self, loader: &mut Loader) -> Result<()> {
         let window = std::mem::take(&mut self.window);
+        window.not_noted().iter().try_for_each(|batch| loader.note(batch))?;
         if window.batches.is_empty() { Ok(()) } else { loader.write(&window.batches) }
     }
 
