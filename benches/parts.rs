@@ -8,7 +8,7 @@ use std::process::Command;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use paynorm::extract::chunks::{Buffers, Chunk, Chunks, Shapes, Sizes};
 use paynorm::load::keys::Reading;
-use paynorm::load::parquet_file::{Codec, Setup};
+use paynorm::load::parquet_file::{Codec, Setup, Special};
 use paynorm::load::partition::Partitioning;
 use paynorm::model::cells::Cells;
 use paynorm::model::columns::COLUMNS;
@@ -104,13 +104,12 @@ fn encode(criterion: &mut Criterion) {
             some.then(|| Cells::join(COLUMNS[number].kind, &parts))
         };
         let columns: Vec<Option<Cells>> = (0..COLUMNS.len()).map(join).collect();
-        let nulls = columns.iter().enumerate().filter(|(_, column)| column.is_none());
-        let nulls = nulls.fold(0, |bits, (number, _)| bits | 1 << number);
+        let special = Special::of(|number| columns[number].is_none(), |_| false);
         let setup = Setup::new(Codec::Zstd, false).expect("the schema is valid");
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
         group.throughput(Throughput::Elements(rows as u64));
         group.bench_function(source.name(), |bencher| {
-            let encode = || setup.encode(rows, nulls, |number| columns[number].clone()).expect("encodes");
+            let encode = || setup.encode(rows, special, |number| columns[number].clone()).expect("encodes");
             bencher.iter(|| pool.install(|| black_box(encode())));
         });
     }

@@ -279,8 +279,9 @@ impl<'s, R: ReadMore> Chunks<'s, R> {
             *bytes = self.buffers.take(self.sizes.buffer());
         }
         if bytes.capacity() - bytes.len() < self.sizes.read {
-            // A large record makes the buffer grow by a quarter, as more would take too much.
-            bytes.reserve_exact(self.sizes.buffer().max(bytes.len() / 4));
+            // It doubles for a large record: what is not filled yet takes no memory, and buffers that were too small are
+            // held by the allocator for a while.
+            bytes.reserve_exact(self.sizes.buffer().max(bytes.len()));
         }
         let count = self.reader.read_more(bytes, self.sizes.read)?;
         self.read += count as u64;

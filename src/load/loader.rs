@@ -24,7 +24,8 @@ use super::commit::META_DIRECTORY;
 use super::keys::{KeyEntry, Keys, Loser, RowPlace};
 use super::manifest::{FileFacts, Stop};
 use super::parquet_file::{
-    Codec, DataFile, EncodedGroup, MAX_FILE_BYTES, MAX_GROUP_BYTES, MAX_GROUP_ROWS, OpenFile, Setup,
+    Codec, DataFile, EncodedGroup, LARGE_TEXT, MAX_FILE_BYTES, MAX_GROUP_BYTES, MAX_GROUP_ROWS, OpenFile, Setup,
+    Special,
 };
 use super::partition::{PartitionKey, Partitioning};
 use super::read_back::{Dropped, EarlierKey, FactColumns, RowReader, keys_again, open, row_hashes};
@@ -34,8 +35,10 @@ use crate::model::cells::Cells;
 use crate::model::columns::{self, COLUMNS, Column};
 use crate::model::paths::shown;
 
-/// Fewer rows than this wait for more, so that row groups are not too small.
+/// Fewer rows than this wait for more, so that row groups are not too small, …
 const LEAST_GROUP_ROWS: usize = 2048;
+/// … unless they have so many bytes of text.
+const LEAST_GROUP_BYTES: usize = 8 << 20;
 /// What the numbers of a row take, at most.
 const NUMBER_BYTES: usize = 128;
 /// How many partitions are finished at once.
@@ -506,6 +509,11 @@ impl Slice<'_> {
         self.columns[number].as_ref().is_none_or(|cells| cells.is_null(self.range()))
     }
 
+    /// Whether a column holds a large text.
+    fn is_large(&self, number: usize) -> bool {
+        self.columns[number].as_ref().is_some_and(|cells| cells.has_text_over(LARGE_TEXT, self.range()))
+    }
+
     /// Roughly what the rows take.
     fn bytes(&self) -> usize {
         self.text_bytes(0..self.rows) + self.rows * NUMBER_BYTES
@@ -560,7 +568,9 @@ impl PartitionWriter {
     fn take(&mut self, setup: &Setup, slices: &[Slice<'_>]) -> Result<()> {
         let new: usize = slices.iter().map(|slice| slice.rows).sum();
         let waiting: usize = self.waiting.iter().map(|slice| slice.rows).sum();
-        if self.spilled || waiting + new < LEAST_GROUP_ROWS {
+        let bytes = slices.iter().copied().chain(self.waiting.iter().map(OwnedSlice::all));
+        let bytes: usize = bytes.map(|slice| slice.text_bytes(0..slice.rows)).sum();
+        if self.spilled || waiting + new < LEAST_GROUP_ROWS && bytes < LEAST_GROUP_BYTES {
             let columns: Vec<_> = (0..COLUMNS.len()).map(|number| gather(slices, number)).collect();
             let bytes = columns.iter().flatten().map(Cells::memory).sum::<usize>();
             self.waiting_bytes += bytes + columns.len() * size_of::<Option<Cells>>();
@@ -608,9 +618,9 @@ impl PartitionWriter {
         while !rest.is_empty() {
             let (now, later) = split(&rest, group_rows(&rest));
             let rows = now.iter().map(|slice| slice.rows).sum();
-            let null = |number: &usize| now.iter().all(|slice| slice.is_null(*number));
-            let nulls = (0..COLUMNS.len()).filter(null).fold(0, |bits, number| bits | 1 << number);
-            let group = setup.encode(rows, nulls, |number| gather(&now, number))?;
+            let null = |number| now.iter().all(|slice| slice.is_null(number));
+            let large = |number| now.iter().any(|slice| slice.is_large(number));
+            let group = setup.encode(rows, Special::of(null, large), |number| gather(&now, number))?;
             self.append(setup, group)?;
             rest = later;
         }

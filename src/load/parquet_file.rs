@@ -32,6 +32,8 @@ use crate::model::columns::{self, COLUMNS, Kind, Values};
 pub const MAX_GROUP_ROWS: usize = 1 << 20;
 /// Most bytes of values in a row group, but for a single larger row: below 128 MiB with what Parquet adds.
 pub const MAX_GROUP_BYTES: usize = 120 << 20;
+/// A column that holds a larger text is encoded with as few copies of it as can be.
+pub const LARGE_TEXT: usize = 1 << 20;
 /// A file ends when its size passes this.
 pub const MAX_FILE_BYTES: u64 = 256 << 20;
 
@@ -69,9 +71,29 @@ pub struct Setup {
     codec: Codec,
     bloom_filter: bool,
     properties: WriterPropertiesPtr,
-    /// Makers of encoders, by which columns are null throughout: those need no compression, and a compressor costs more
-    /// than a small row group.
-    factories: Mutex<BTreeMap<u64, Arc<ArrowRowGroupWriterFactory>>>,
+    /// Makers of encoders, by what is special in the columns.
+    factories: Mutex<BTreeMap<Special, Arc<ArrowRowGroupWriterFactory>>>,
+}
+
+/// Columns of a row group that are not encoded as they usually are, a bit for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Special {
+    /// Null throughout: they need no compression, and a compressor costs more than a small row group.
+    pub nulls: u64,
+    /// Holding a text of more than [`LARGE_TEXT`] bytes: they have neither statistics nor dictionaries, which would each
+    /// keep a copy.
+    pub large: u64,
+}
+
+impl Special {
+    /// Columns with such values; `null` and `large` tell what they are by their numbers.
+    #[must_use]
+    pub fn of(null: impl Fn(usize) -> bool, large: impl Fn(usize) -> bool) -> Self {
+        let bits = |is: &dyn Fn(usize) -> bool| {
+            (0..COLUMNS.len()).filter(|number| is(*number)).fold(0, |bits, number| bits | 1 << number)
+        };
+        Self { nulls: bits(&null), large: bits(&large) }
+    }
 }
 
 impl std::fmt::Debug for Setup {
@@ -92,19 +114,27 @@ impl Setup {
         Ok(Self { arrow_schema, root, codec, properties, bloom_filter, factories: Mutex::default() })
     }
 
-    fn factory(&self, nulls: u64) -> Result<Arc<ArrowRowGroupWriterFactory>> {
+    fn factory(&self, special: Special) -> Result<Arc<ArrowRowGroupWriterFactory>> {
         let mut factories = self.factories.lock().expect("nobody panics with the lock");
-        if let Some(factory) = factories.get(&nulls) {
+        if let Some(factory) = factories.get(&special) {
             return Ok(factory.clone());
         }
         let mut builder = properties(self.codec, self.bloom_filter);
-        for (number, column) in COLUMNS.iter().enumerate().filter(|(number, _)| nulls >> number & 1 == 1) {
-            debug_assert!(column.nullable, "column {number} has values");
-            builder = builder.set_column_compression(ColumnPath::from(column.name), Compression::UNCOMPRESSED);
+        for (number, column) in COLUMNS.iter().enumerate() {
+            let path = ColumnPath::from(column.name);
+            if special.nulls >> number & 1 == 1 {
+                debug_assert!(column.nullable, "column {number} has values");
+                builder = builder.set_column_compression(path, Compression::UNCOMPRESSED);
+            } else if special.large >> number & 1 == 1 {
+                builder = builder
+                    .set_column_encoding(path.clone(), Encoding::PLAIN)
+                    .set_column_dictionary_enabled(path.clone(), false)
+                    .set_column_statistics_enabled(path, EnabledStatistics::None);
+            }
         }
         let template = SerializedFileWriter::new(io::sink(), self.root.clone(), Arc::new(builder.build()))?;
         let factory = Arc::new(ArrowRowGroupWriterFactory::new(&template, self.arrow_schema.clone()));
-        factories.insert(nulls, factory.clone());
+        factories.insert(special, factory.clone());
         Ok(factory)
     }
 
@@ -114,15 +144,14 @@ impl Setup {
         &self.arrow_schema
     }
 
-    /// Encodes a row group of `rows` rows; `values` gives each column's, `None` for nothing but nulls, as the bits of
-    /// `nulls` tell.
+    /// Encodes a row group of `rows` rows; `values` gives each column's, `None` for nothing but nulls, as `special` tells.
     ///
     /// # Errors
     /// When a column can't be encoded.
     pub fn encode(
         &self,
         rows: usize,
-        nulls: u64,
+        special: Special,
         values: impl Fn(usize) -> Option<Cells> + Sync,
     ) -> Result<EncodedGroup> {
         let encode = |(number, mut writer): (usize, ArrowColumnWriter)| -> Result<ArrowColumnChunk> {
@@ -136,7 +165,7 @@ impl Setup {
             }
             Ok(writer.close()?)
         };
-        let writers = self.factory(nulls)?.create_column_writers(0)?;
+        let writers = self.factory(special)?.create_column_writers(0)?;
         let columns = writers.into_par_iter().enumerate().map(encode).collect::<Result<_>>()?;
         Ok(EncodedGroup { columns, rows })
     }

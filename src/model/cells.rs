@@ -210,6 +210,13 @@ impl Cells {
         }
     }
 
+    /// Whether one of the rows has a text of more than `bytes` bytes.
+    #[must_use]
+    pub fn has_text_over(&self, bytes: usize, rows: Range<usize>) -> bool {
+        let is_over = |row: usize| self.text_bytes(row..row + 1) > bytes;
+        self.text_bytes(rows.clone()) > bytes && rows.into_iter().any(is_over)
+    }
+
     /// What the values take in memory.
     #[must_use]
     pub fn memory(&self) -> usize {

@@ -4,9 +4,8 @@
 //! files while it lasts; no record's text is among them but that of standard input.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::AtomicUsize;
 
 use anyhow::{Context, Result};
@@ -16,7 +15,6 @@ use crate::config::Config;
 use crate::load::commit::Staging;
 use crate::load::loader::Loader;
 use crate::load::quarantine::RawTexts;
-use crate::model::paths::shown;
 use crate::report::check::{CheckFacts, CheckReport};
 
 /// Checks the inputs of `config`; its output is not looked at.
@@ -25,8 +23,9 @@ use crate::report::check::{CheckFacts, CheckReport};
 /// What would make a run fail.
 pub fn check(config: &Config, signal: &AtomicUsize) -> Result<CheckReport, Failure> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(config.threads).build().context("can't start threads")?;
-    let place = Private::create()?;
-    let staging = Staging::begin(&place.0.join("check"))?;
+    let place = tempfile::Builder::new().prefix("paynorm-check-").permissions(Permissions::from_mode(0o700)).tempdir();
+    let place = place.context("can't create a directory for temporary files; is TMPDIR writable?")?;
+    let staging = Staging::begin(&place.path().join("check"))?;
     let config = Config { quarantine_raw: Some(RawTexts::None), ..config.clone() };
     pool.install(|| look(&config, &staging, signal))
 }
@@ -66,24 +65,5 @@ impl Attempt<'_> {
             seen: self.totals.seen,
             skipped: &self.found.skipped,
         }))
-    }
-}
-
-/// A directory for this process alone, removed at the end.
-struct Private(PathBuf);
-
-impl Private {
-    fn create() -> Result<Self> {
-        let path = std::env::temp_dir().join(format!("paynorm-check-{}", std::process::id()));
-        let created = DirBuilder::new().mode(0o700).create(&path);
-        created.with_context(|| format!("can't create {}; is TMPDIR writable?", shown(&path)))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Private {
-    fn drop(&mut self) {
-        // What can't be removed is the system's to remove.
-        let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -37,6 +37,13 @@ pub(super) enum Event {
     Refused(Rejected),
 }
 
+impl Event {
+    /// Roughly the memory that it takes.
+    pub(super) fn weight(&self) -> usize {
+        if let Self::Chunk(_, chunk) = self { chunk.weight() } else { 0 }
+    }
+}
+
 /// Why reading can't go on.
 #[derive(Debug)]
 pub(super) enum Stop {

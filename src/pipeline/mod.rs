@@ -46,6 +46,9 @@ use crate::sources::{self, Told};
 use earlier::Earlier;
 use feed::{Event, Feed, Stop};
 
+/// While a larger chunk is normalized, as large records make it, nothing else is read.
+const LARGE_CHUNK: usize = 16 << 20;
+
 /// Why a run wrote nothing.
 #[derive(Debug)]
 pub enum Failure {
@@ -424,8 +427,12 @@ impl<'a> Attempt<'a> {
         let mut feed = Feed::new(self.config, shapes, &workspace.buffers, &self.found.dumps, self.refused);
         self.config.progress.begin(self.found.dumps.iter().map(|dump| dump.size).sum());
         let wave_bytes = (4 + 4 * self.config.threads) << 20;
-        let mut wave = Vec::new();
+        let mut wave: Vec<Event> = Vec::new();
         loop {
+            if wave.iter().any(|event| event.weight() > LARGE_CHUNK) {
+                let normalized = self.normalize(std::mem::take(&mut wave), &workspace);
+                self.take(normalized, loader)?;
+            }
             let ((next, noted), normalized) =
                 rayon::join(|| (feed.next_wave(wave_bytes), self.note(loader)), || self.normalize(wave, &workspace));
             noted?;

@@ -256,6 +256,28 @@ fn a_dump_that_nobody_told_is_read_again_when_its_source_is_named() {
 }
 
 #[test]
+fn large_texts_survive_merges_and_compaction() {
+    let large = |id: &str, letter: &str, amount: u32| {
+        let name = letter.repeat((2 << 20) + 7);
+        good(id)
+            .replace("\"offer_name\":\"", &format!("\"offer_name\":\"{name}"))
+            .replace("\"amount\":2", &format!("\"amount\":{amount}"))
+    };
+    let place = Place::with(&[("a", [large("1", "a", 2), large("2", "é", 2), good("3")].join("\n").as_bytes())]);
+    place.merge(&[]).exits(0);
+    place.write("in/b", [large("1", "c", 5), good("4")].join("\n").as_bytes());
+    place.merge(&[]).exits(0);
+    place.run(&["compact", "lake"]).exits(0);
+    place.run(&["verify", "lake"]).exits(0);
+    let rows = place.rows();
+    let mut found: Vec<_> = rows.iter().map(|row| (row.id(), row.text("description"))).collect();
+    found.sort_unstable();
+    let texts = ["c", "é"].map(|letter| letter.repeat((2 << 20) + 7) + "o");
+    // An assertion would print megabytes.
+    assert!(found == [("1", &*texts[0]), ("2", &*texts[1]), ("3", "o"), ("4", "o")]);
+}
+
+#[test]
 fn a_changed_dump_is_read() {
     let place = three_partitions();
     place.write("in/a", [booked("2", 1, Some(2), 21), booked("4", 2, None, 40)].join("\n").as_bytes());
