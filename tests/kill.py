@@ -34,10 +34,11 @@ import time
 
 TRACED = (
     "openat,creat,write,pwrite64,writev,copy_file_range,sendfile,ftruncate,fallocate,fsync,fdatasync,sync_file_range,"
-    "mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,rmdir"
+    "close,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,rmdir"
 )
 REMOVES = {"unlink", "unlinkat", "rmdir"}
-SYNCS = {"fsync", "fdatasync", "sync_file_range"}
+# What tells whether bytes came to the disk.
+SYNCS = {"fsync", "fdatasync", "sync_file_range", "close"}
 CALL = re.compile(r"(\w+)\((.*)\) += (-?\d+|\?)")
 # What -y shows behind a descriptor, or a path as it was given.
 PATH = re.compile(r'\d<(/[^>]*)>|"((?:[^"\\]|\\.)*)"')
@@ -130,7 +131,7 @@ def sites(scenario, program):
             sys.exit(f"tracing failed ({done.returncode}): {done.stderr}")
         found = []
         for log in sorted(pathlib.Path(logs).iterdir()):
-            seen = collections.Counter()
+            seen, written = collections.Counter(), set()
             for line in log.read_text(errors="surrogateescape").splitlines():
                 call = CALL.search(line)
                 if not call:
@@ -140,6 +141,13 @@ def sites(scenario, program):
                 seen.update((call[1], path) for path in dict.fromkeys(paths))
                 if not paths or (call[1] == "openat" and "O_CREAT" not in line and "O_TRUNC" not in line):
                     continue
+                descriptor = call[2].split("<")[0]
+                if call[1] in ("write", "pwrite64", "writev"):
+                    written.add(descriptor)
+                elif call[1] == "close":
+                    if descriptor not in written:
+                        continue
+                    written.remove(descriptor)
                 # Of two paths strace looks at the first of rename, and at both of the others.
                 path = paths[0] if call[1] == "rename" else paths[-1]
                 found.append(Site(call[1], path, seen[call[1], path]))

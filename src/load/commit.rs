@@ -334,7 +334,13 @@ pub fn rename_staged(from: &Path, to: &Path) -> Result<()> {
 /// # Errors
 /// When it can be neither linked nor copied.
 pub fn link(from: &Path, to: &Path) -> Result<()> {
-    let linked = fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(|_| ()));
+    let copy = || {
+        let (mut original, mut copy) = (File::open(from)?, File::create_new(to)?);
+        copy.set_permissions(original.metadata()?.permissions())?;
+        io::copy(&mut original, &mut copy)?;
+        close(copy)
+    };
+    let linked = fs::hard_link(from, to).or_else(|_| copy());
     linked.with_context(|| format!("can't take over {}", shown(from)))
 }
 
@@ -343,8 +349,20 @@ pub fn link(from: &Path, to: &Path) -> Result<()> {
 /// # Errors
 /// When it can't be written.
 pub fn write_staged(path: &Path, content: &[u8]) -> Result<()> {
-    let write = || File::options().write(true).create_new(true).mode(0o600).open(path)?.write_all(content);
+    let write = || {
+        let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(content)?;
+        close(file)
+    };
     write().with_context(|| format!("can't write {}", shown(path)))
+}
+
+/// Closes a file that was written: some file systems tell only then that it could not be.
+///
+/// # Errors
+/// What closing it says.
+pub(super) fn close(file: File) -> io::Result<()> {
+    Ok(nix::unistd::close(file)?)
 }
 
 fn remove_tree(path: &Path) -> Result<()> {

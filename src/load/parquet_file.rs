@@ -25,6 +25,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnPath, TypePtr};
 use rayon::prelude::*;
 
+use super::commit::close;
 use crate::model::cells::Cells;
 use crate::model::columns::{self, COLUMNS, Kind, Values};
 
@@ -266,8 +267,7 @@ impl OpenFile {
         }
         row_group.close().with_context(|| context(&path))?;
         self.writer.flush().with_context(|| context(&path))?;
-        self.writer.inner_mut().file = None;
-        Ok(())
+        self.writer.inner_mut().close().with_context(|| context(&path))
     }
 
     /// Writes the footer with `facts` as key-values.
@@ -282,6 +282,7 @@ impl OpenFile {
         let context = || format!("can't write {}", path.display());
         let row_groups = self.writer.flushed_row_groups().len();
         self.writer.finish().with_context(context)?;
+        self.writer.inner_mut().close().with_context(context)?;
         Ok(self.writer.inner().facts(self.rows, row_groups))
     }
 }
@@ -328,6 +329,13 @@ impl StagedFile {
             self.created = true;
         }
         Ok(self.file.as_mut().expect("it was just opened"))
+    }
+}
+
+impl StagedFile {
+    /// Closes the file until more is written.
+    pub(super) fn close(&mut self) -> io::Result<()> {
+        self.file.take().map_or(Ok(()), close)
     }
 }
 

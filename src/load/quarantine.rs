@@ -362,6 +362,7 @@ impl QuarantineWriter {
     /// When it can't be written.
     pub fn finish(mut self) -> io::Result<(String, Summary)> {
         self.file.flush()?;
+        self.file.get_mut().close()?;
         Ok((self.file.get_ref().digest(), self.summary))
     }
 }

@@ -197,7 +197,8 @@ impl<'a> ReplacedWriter<'a> {
         let context = self.context();
         let examples = self.first.values().map(|loser| self.names.replacement(loser)).collect();
         let Some(mut writer) = self.writer.take() else { return Ok((None, examples)) };
-        let footer = writer.finish().context(context)?;
+        let footer = writer.finish().with_context(|| context.clone())?;
+        writer.inner_mut().close().context(context)?;
         Ok((Some(writer.inner().facts(self.rows, footer.num_row_groups())), examples))
     }
 }
