@@ -330,9 +330,7 @@ impl StagedFile {
         }
         Ok(self.file.as_mut().expect("it was just opened"))
     }
-}
 
-impl StagedFile {
     /// Closes the file until more is written.
     pub(super) fn close(&mut self) -> io::Result<()> {
         self.file.take().map_or(Ok(()), close)
