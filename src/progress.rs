@@ -43,19 +43,23 @@ impl Drop for Shown {
 }
 
 fn draw(progress: &Progress, wait: impl Fn(Duration) -> bool) {
-    let style = ProgressStyle::with_template("{bar:30} {bytes} of {total_bytes}, {msg}, {eta} left");
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let template = "{bar:30} {decimal_bytes} of {decimal_total_bytes}, {msg}, {eta} left";
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let begin =
+        |total| ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr()).with_style(style.clone());
+    let mut bar = None;
     let start = Instant::now();
     while wait(REDRAW) {
         let so_far = progress.so_far();
         if so_far.total > 0 {
-            bar.set_length(so_far.total);
-            bar.set_position(so_far.read);
+            let bar = bar.get_or_insert_with(|| begin(so_far.total));
             bar.set_message(records(so_far, start));
+            bar.set_position(so_far.read);
         }
     }
-    bar.finish_and_clear();
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
 }
 
 fn tell(progress: &Progress, interval: Duration, wait: impl Fn(Duration) -> bool) {
