@@ -11,7 +11,7 @@
 //!
 //! ```text
 //! 4  main · cli · progress
-//! 3  pipeline │ inspect │ settings
+//! 3  pipeline │ inspect │ settings │ log
 //! 2  normalize │ config │ report │ warehouse
 //! 1  extract │ sources │ load
 //! 0  model
