@@ -80,9 +80,8 @@ impl Earlier {
         self.adapt(&Config { keep_duplicates, adopt_partitioning: true, adopt_codec: true, ..config.clone() })
     }
 
-    /// Takes out the dumps whose content is in the dataset already; tells how many.
-    pub(super) fn take_known(&self, config: &Config, dumps: &mut Vec<Dump>, signal: &AtomicUsize) -> usize {
-        let again = self.read_again(config, dumps);
+    /// Takes out the dumps whose content is in the dataset already, but for those that are read `again`; tells how many.
+    pub(super) fn take_known(&self, dumps: &mut Vec<Dump>, again: &Again<'_>, signal: &AtomicUsize) -> usize {
         let digests: BTreeSet<&str> = self.manifest.dumps.iter().map(|dump| &*dump.digest).collect();
         let sizes: BTreeSet<u64> = self.manifest.dumps.iter().map(|dump| dump.stored_bytes).collect();
         let is_known = |dump: &Dump| {
@@ -94,9 +93,7 @@ impl Earlier {
             let mut digest = blake3::Hasher::new();
             digest.update_reader(file).is_ok_and(|digest| digests.contains(digest.finalize().to_hex().as_str()))
         };
-        let known: Vec<bool> = dumps.par_iter().map(is_known).collect();
-        drop(again);
-        let mut known = known.into_iter();
+        let mut known = dumps.par_iter().map(is_known).collect::<Vec<bool>>().into_iter();
         let before = dumps.len();
         dumps.retain(|_| !known.next().unwrap_or_default());
         before - dumps.len()
@@ -181,23 +178,23 @@ impl Earlier {
     }
 
     /// The dumps that are read again though they were read before, so that they leave the quarantine.
-    pub(super) fn read_again<'d>(&self, config: &Config, dumps: &'d [Dump]) -> Again<'d> {
+    pub(super) fn read_again(&self, config: &Config, dumps: &[Dump]) -> Again<'_> {
         let mut there: BTreeMap<&str, Vec<&DumpFacts>> = BTreeMap::new();
         for dump in &self.manifest.dumps {
             there.entry(&dump.path).or_default().push(dump);
         }
         let mut again = Again::default();
         for dump in dumps {
-            let Some(facts) = there.get(&*dump.name) else { continue };
+            let Some((name, facts)) = there.get_key_value(&*dump.name) else { continue };
             if facts.iter().any(|facts| facts.digest.is_empty()) {
-                again.refused.insert(&*dump.name);
+                again.refused.insert(name);
             }
             if let [facts] = facts[..]
                 && facts.source.is_none()
                 && (facts.rows, facts.quarantined > 0) == (0, true)
                 && config.forced_source(&dump.name).is_some()
             {
-                again.named.insert(&*dump.name);
+                again.named.insert(name);
             }
         }
         again

@@ -7,10 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use serde::Serialize;
-use tracing::info;
 
 use super::earlier::Earlier;
-use super::{Failure, check_signal, file_facts, kept, loader_settings, replaced_facts, run_facts, told};
+use super::{Done, Failure, check_signal, end, file_facts, kept, loader_settings, replaced_facts, run_facts, told};
 use crate::config::Config;
 use crate::extract::chunks::{Buffers, Chunk, Chunks, Shapes, Sizes};
 use crate::load::commit::{self, Existing, Staging, existing};
@@ -65,10 +64,10 @@ pub struct ReplayReport {
     pub without_text: u64,
 }
 
-/// Works on the dataset at `config.out` with a lock; `work` builds the new snapshot and says whether to publish it.
+/// Works on the dataset at `config.out` with a lock; `work` builds the new snapshot.
 fn maintain<T: Send>(
     config: &Config,
-    work: impl FnOnce(&Config, &Staging, &Earlier) -> Result<(T, bool), Failure> + Send,
+    work: impl FnOnce(&Config, &Staging, &Earlier) -> Done<T> + Send,
 ) -> Result<T, Failure> {
     if existing(&config.out)? != Existing::Dataset {
         return Err(Failure::Usage(anyhow!("{} is no dataset of paynorm", shown(&config.out))));
@@ -81,22 +80,7 @@ fn maintain<T: Send>(
         let config = earlier.adopt(config)?;
         work(&config, &staging, &earlier)
     });
-    match done {
-        Ok((report, true)) => {
-            staging.commit()?;
-            info!(out = shown(&config.out), "published");
-            Ok(report)
-        }
-        Ok((report, false)) => {
-            staging.discard()?;
-            info!(out = shown(&config.out), "nothing new");
-            Ok(report)
-        }
-        Err(failure) => {
-            staging.discard()?;
-            Err(failure)
-        }
-    }
+    end(staging, config, done)
 }
 
 /// The id of a dataset that comes from another one by `what`.
@@ -152,7 +136,7 @@ pub fn compact(config: &Config, signal: &AtomicUsize) -> Result<CompactReport, F
             rewritten: loaded.rewritten,
         };
         if loaded.rewritten == 0 {
-            return Ok((report(&before.run_id), false));
+            return Ok((report(&before.run_id), None));
         }
         earlier.keep_replaced(staging, &stop)?;
         let rows = |loaded: &Loaded| -> u64 {
@@ -168,7 +152,7 @@ pub fn compact(config: &Config, signal: &AtomicUsize) -> Result<CompactReport, F
         let manifest = Manifest { run_id: run_id.clone(), quarantine_digest, ..before.clone() };
         let run = Run::new(RunKind::Compact);
         finish(staging, earlier, End { manifest, loaded: &loaded, ledger, quarantine, run })?;
-        Ok((report(&run_id), true))
+        Ok((report(&run_id), Some(run_id)))
     })
 }
 
@@ -362,10 +346,10 @@ impl<'a> Replay<'a> {
         }
     }
 
-    fn finish(mut self, signal: &AtomicUsize) -> Result<(ReplayReport, bool), Failure> {
+    fn finish(mut self, signal: &AtomicUsize) -> Done<ReplayReport> {
         let (quarantine_digest, quarantine) = self.quarantine.finish().context("can't write the quarantine")?;
         if self.report.passed == 0 {
-            return Ok((self.report, false));
+            return Ok((self.report, None));
         }
         let before = &self.earlier.manifest;
         let run_id = next_run_id(before, &format!("replay {}", self.config.shape()));
@@ -398,6 +382,6 @@ impl<'a> Replay<'a> {
         (run.dropped_identical, run.dropped_differing) = loaded.dropped.split();
         (run.replaced_identical, run.replaced_differing) = loaded.replaced.split();
         finish(self.staging, self.earlier, End { manifest, loaded: &loaded, ledger: self.ledger, quarantine, run })?;
-        Ok((ReplayReport { run_id, ..self.report }, true))
+        Ok((ReplayReport { run_id: run_id.clone(), ..self.report }, Some(run_id)))
     }
 }

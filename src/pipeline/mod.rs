@@ -34,7 +34,7 @@ use crate::load::ledger::{Ledger, Run, RunKind};
 use crate::load::loader::{self, Batch, Loaded, Loader, LoaderSettings};
 use crate::load::manifest::{self, DumpFacts, FileFacts, Manifest};
 use crate::load::parquet_file::DataFile;
-use crate::load::quarantine::{self, QuarantineWriter, Rejected};
+use crate::load::quarantine::{self, Again, QuarantineWriter, Rejected};
 use crate::load::read_back::Dropped;
 use crate::model::columns;
 use crate::model::counts::{Cases, SourceCounts, add_cases};
@@ -97,22 +97,26 @@ pub fn run(config: &Config, signal: &AtomicUsize) -> Result<Report, Failure> {
         }
         _ => build(config, &staging, signal, None),
     };
-    match pool.install(build) {
-        Ok((report, false)) => {
-            staging.discard()?;
-            info!(out = shown(&config.out), "nothing new");
-            Ok(report)
-        }
-        Ok((report, true)) => {
-            staging.commit()?;
-            info!(out = shown(&config.out), run_id = report.run_id, "published");
-            Ok(report)
-        }
-        Err(failure) => {
-            staging.discard()?;
-            Err(failure)
-        }
+    let done = pool.install(build);
+    end(staging, config, done)
+}
+
+/// What work in staging came to, and the id of the run that is to be published, if any.
+type Done<T> = Result<(T, Option<String>), Failure>;
+
+/// Publishes what was done, or clears it away.
+fn end<T>(staging: Staging, config: &Config, done: Done<T>) -> Result<T, Failure> {
+    let out = shown(&config.out);
+    if let Ok((report, Some(run_id))) = done {
+        staging.commit()?;
+        info!(out, run_id, "published");
+        return Ok(report);
     }
+    staging.discard()?;
+    done.map(|(report, _)| {
+        info!(out, "nothing new");
+        report
+    })
 }
 
 /// Refuses an output that must not be written to, before anything is read.
@@ -143,28 +147,26 @@ fn is_standard_input(input: &std::path::Path) -> bool {
 }
 
 /// Builds the new snapshot in staging, starting over when a dump turns out bad late; tells whether there is anything new.
-fn build(
-    config: &Config,
-    staging: &Staging,
-    signal: &AtomicUsize,
-    earlier: Option<&Earlier>,
-) -> Result<(Report, bool), Failure> {
+fn build(config: &Config, staging: &Staging, signal: &AtomicUsize, earlier: Option<&Earlier>) -> Done<Report> {
     let mut found = find_dumps(config, staging, signal)?;
-    let mut known = 0;
+    let mut merge = None;
     if let Some(earlier) = earlier {
-        known = earlier.take_known(config, &mut found.dumps, signal);
+        let again = earlier.read_again(config, &found.dumps);
+        let known = earlier.take_known(&mut found.dumps, &again, signal);
         check_signal(signal)?;
         info!(dumps = known, "known already");
         if found.dumps.is_empty() {
-            return Ok((earlier.nothing_new(known, &found.skipped), false));
+            return Ok((earlier.nothing_new(known, &found.skipped), None));
         }
+        merge = Some(Merge { earlier, ledger: earlier.ledger()?, again, known });
     }
-    let ledger = earlier.map(Earlier::ledger).transpose()?.unwrap_or_default();
-    let merge = earlier.map(|earlier| Merge { earlier, ledger: &ledger, known });
     let mut refused = BTreeMap::new();
     loop {
-        match Attempt::new(config, staging, signal, &found, &refused, merge)?.go()? {
-            Outcome::Done(report) => return Ok((*report, true)),
+        match Attempt::new(config, staging, signal, &found, &refused, merge.as_ref())?.go()? {
+            Outcome::Done(report) => {
+                let run_id = Some(report.run_id.clone());
+                return Ok((*report, run_id));
+            }
             Outcome::Restart(rejected) => {
                 refused.insert(rejected.dump, *rejected);
                 staging.restart()?;
@@ -319,11 +321,12 @@ impl Window {
 }
 
 /// What a merge adds to.
-#[derive(Clone, Copy)]
 struct Merge<'a> {
     earlier: &'a Earlier,
     /// What it keeps of itself.
-    ledger: &'a Ledger,
+    ledger: Ledger,
+    /// Dumps that are read again.
+    again: Again<'a>,
     /// Dumps that are in it already.
     known: usize,
 }
@@ -334,7 +337,7 @@ struct Attempt<'a> {
     signal: &'a AtomicUsize,
     found: &'a Discovered,
     refused: &'a BTreeMap<usize, Rejected>,
-    merge: Option<Merge<'a>>,
+    merge: Option<&'a Merge<'a>>,
     /// The paths of all dumps in order, those of earlier runs included, and the places of this run's among them.
     paths: Arc<Vec<String>>,
     ranks: Vec<u32>,
@@ -357,7 +360,7 @@ impl<'a> Attempt<'a> {
         signal: &'a AtomicUsize,
         found: &'a Discovered,
         refused: &'a BTreeMap<usize, Rejected>,
-        merge: Option<Merge<'a>>,
+        merge: Option<&'a Merge<'a>>,
     ) -> Result<Self> {
         let path = staging.meta().join(quarantine::FILE_NAME);
         let mut quarantine =
@@ -365,12 +368,8 @@ impl<'a> Attempt<'a> {
         let mut paths = Arc::new(found.dumps.iter().map(|dump| dump.name.clone()).collect());
         let mut quarantined_before = 0;
         let mut snapshot = None;
-        if let Some(Merge { earlier, .. }) = merge {
-            quarantined_before = quarantine.copy(
-                &earlier.quarantine(),
-                &earlier.manifest.quarantine_digest,
-                &earlier.read_again(config, &found.dumps),
-            )?;
+        if let Some(Merge { earlier, again, .. }) = merge {
+            quarantined_before = quarantine.copy(&earlier.quarantine(), &earlier.manifest.quarantine_digest, again)?;
             earlier.keep_replaced(staging, &|| signal.load(Ordering::Relaxed) != 0)?;
             paths = earlier.paths(&found.dumps);
             snapshot = Some(earlier.snapshot());
@@ -625,10 +624,10 @@ impl<'a> Attempt<'a> {
             beside: BTreeMap::new(),
         };
         let mut ledger = Ledger::default();
-        if let Some(Merge { earlier, ledger: before, known }) = self.merge {
-            manifest = earlier.add(manifest, &earlier.read_again(self.config, &self.found.dumps), &written.replaced)?;
+        if let Some(Merge { earlier, ledger: before, again, known }) = self.merge {
+            manifest = earlier.add(manifest, again, &written.replaced)?;
             ledger.clone_from(before);
-            (run.kind, run.known_dumps) = (RunKind::Merge, known);
+            (run.kind, run.known_dumps) = (RunKind::Merge, *known);
             run.released = earlier.manifest.quarantined - self.quarantined_before;
             (run.replaced_identical, run.replaced_differing) = written.replaced.split();
         }
