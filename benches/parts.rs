@@ -10,7 +10,7 @@ use paynorm::extract::chunks::{Buffers, Chunk, Chunks, Shapes, Sizes};
 use paynorm::load::keys::Reading;
 use paynorm::load::parquet_file::{Codec, Setup, Special};
 use paynorm::load::partition::Partitioning;
-use paynorm::model::cells::Cells;
+use paynorm::model::cells::array;
 use paynorm::model::columns::COLUMNS;
 use paynorm::model::json::Reader;
 use paynorm::normalize::{Origin, Rules, Scratch, normalize};
@@ -97,19 +97,15 @@ fn encode(criterion: &mut Criterion) {
             let origin = Origin { dump: 0, rank: 0, reading: Reading::Newer, source_file: "dump.ndjson" };
             batches.push(normalize(&chunk, origin, &rules, &mut Scratch::default()).batch);
         });
-        let rows = batches.iter().map(|batch| batch.rows).sum();
-        let join = |number: usize| {
-            let parts: Vec<_> = batches.iter().map(|batch| (batch.columns[number].as_ref(), 0..batch.rows)).collect();
-            let some = parts.iter().any(|(part, _)| part.is_some());
-            some.then(|| Cells::join(COLUMNS[number].kind, &parts))
-        };
-        let columns: Vec<Option<Cells>> = (0..COLUMNS.len()).map(join).collect();
-        let special = Special::of(|number| columns[number].is_none(), |_| false);
+        let slices: Vec<_> = batches.iter().map(|batch| batch.cells.all()).collect();
+        let rows = slices.iter().map(|slice| slice.rows).sum();
+        let columns: Vec<_> = (0..COLUMNS.len()).map(|number| array(&slices, number).expect("valid cells")).collect();
+        let special = Special::of(|number| slices.iter().all(|slice| slice.is_null(number)), |_| false);
         let setup = Setup::new(Codec::Zstd, false).expect("the schema is valid");
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
         group.throughput(Throughput::Elements(rows as u64));
         group.bench_function(source.name(), |bencher| {
-            let encode = || setup.encode(rows, special, |number| columns[number].clone()).expect("encodes");
+            let encode = || setup.encode(rows, special, |number| Ok(columns[number].clone())).expect("encodes");
             bencher.iter(|| pool.install(|| black_box(encode())));
         });
     }

@@ -9,7 +9,7 @@ use twox_hash::XxHash3_64;
 use crate::extract::chunks::{Chunk, Fault, FaultText, Item};
 use crate::load::keys::{KeyEntry, Reading};
 use crate::load::loader::Batch;
-use crate::load::partition::{PartitionKey, Partitioning};
+use crate::load::partition::{Partitioning, Period};
 use crate::load::quarantine::{Raw, Rejected};
 use crate::model::columns::{Filling, Placed};
 use crate::model::counts::{RowFacts, SourceCounts};
@@ -66,10 +66,13 @@ pub struct Scratch {
     reader: Reader,
     rows: Filling,
     tally: Tally,
-    /// By row: its partition, and its key.
-    partitions: Vec<PartitionKey>,
+    /// By row: its period and, as the period decides first, its number.
+    periods: Vec<(Period, u32)>,
+    /// By row.
     keys: Vec<KeyEntry>,
     order: Vec<u32>,
+    /// A batch that is done with.
+    pub spare: Batch,
 }
 
 /// Normalizes one chunk.
@@ -184,7 +187,7 @@ impl<'a> Worker<'a> {
         for member in record.unknown() {
             counts.unknown_member(&member.key(), (self.origin.dump, at));
         }
-        let Scratch { rows, partitions, keys, .. } = &mut *self.scratch;
+        let Scratch { rows, periods, keys, .. } = &mut *self.scratch;
         keys.push(KeyEntry {
             source: u8::try_from(number).expect("a handful of sources"),
             updated_at: row.updated_at,
@@ -195,7 +198,7 @@ impl<'a> Worker<'a> {
             offset: at,
             content: XxHash3_64::oneshot(text.as_bytes()),
         });
-        partitions.push(self.rules.partitioning.key_of(row.source, ymd));
+        periods.push((self.rules.partitioning.period(ymd), u32::try_from(periods.len()).expect("a chunk is small")));
         let source_offset = i64::try_from(at).expect("a file is smaller than 8 EiB");
         rows.push(&Placed { row: &row, source_file: self.origin.source_file, source_offset });
         Ok(())
@@ -293,26 +296,29 @@ impl<'a> Worker<'a> {
         });
     }
 
-    /// Orders the rows by partition.
+    /// Orders the rows by partition, which their periods tell as they are of one source.
     fn finish(self) -> Normalized {
-        let Scratch { rows, partitions, keys, order, .. } = self.scratch;
-        let mut out = self.out;
-        order.clear();
-        order.extend((0..).take(partitions.len()));
-        let sorted = partitions.is_sorted();
-        if !sorted {
-            order.sort_by_key(|&row| partitions[row as usize]);
+        let Scratch { rows, periods, keys, order, spare, .. } = self.scratch;
+        let mut batch = Batch::default();
+        if let Some(source) = self.chunk.source {
+            std::mem::swap(&mut batch, spare);
+            batch.partitions.clear();
+            batch.keys.clear();
+            let sorted = periods.is_sorted();
+            if !sorted {
+                periods.sort_unstable();
+            }
+            order.clear();
+            order.extend(periods.iter().map(|(_, row)| row));
+            rows.take((!sorted).then_some(order), &mut batch.cells);
+            batch.keys.extend(order.iter().map(|&row| keys[row as usize]));
+            let (partitioning, source) = (&self.rules.partitioning, sources::ALL[source].name());
+            let partition = |same: &[(Period, u32)]| (partitioning.key_in(source, same[0].0), same.len());
+            batch.partitions.extend(periods.chunk_by(|a, b| a.0 == b.0).map(partition));
         }
-        let same = |a: &u32, b: &u32| partitions[*a as usize] == partitions[*b as usize];
-        out.batch = Batch {
-            rows: partitions.len(),
-            columns: rows.take((!sorted).then_some(order)),
-            partitions: order.chunk_by(same).map(|some| (partitions[some[0] as usize], some.len())).collect(),
-            keys: order.iter().map(|&row| keys[row as usize]).collect(),
-        };
-        partitions.clear();
+        periods.clear();
         keys.clear();
-        out
+        Normalized { batch, ..self.out }
     }
 }
 

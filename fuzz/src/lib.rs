@@ -1,15 +1,14 @@
 //! What the fuzz targets share: dumps in memory, and models that are written apart from the code they judge.
 
 use std::collections::BTreeSet;
-use std::mem;
 
 use arrow::array::{Array, ArrayRef};
 use num_bigint::BigInt;
 use paynorm::extract::chunks::{Buffers, ByteCounts, Chunk, Chunks, Shapes, Sizes};
 use paynorm::load::keys::Reading;
 use paynorm::load::partition::Partitioning;
-use paynorm::model::cells::Cells;
-use paynorm::model::columns::{COLUMNS, Column};
+use paynorm::model::cells::array;
+use paynorm::model::columns::COLUMNS;
 use paynorm::normalize::{Normalized, Origin, Rules, Scratch, normalize};
 use paynorm::sources::{self, Settings, Told};
 use serde::Deserialize;
@@ -55,9 +54,9 @@ pub type Row = Vec<Option<ArrayRef>>;
 pub fn outcome(chunk: &Chunk, scratch: &mut Scratch) -> Outcome {
     let settings = vec![Settings::default(); sources::ALL.len()];
     let rules = Rules { settings, partitioning: Partitioning::default(), redactor: None };
-    let mut normalized =
+    let normalized =
         normalize(chunk, Origin { dump: 0, rank: 0, reading: Reading::Newer, source_file: "dump" }, &rules, scratch);
-    let (rows, rejects) = (normalized.batch.rows, normalized.rejects.len());
+    let (rows, rejects) = (normalized.batch.rows(), normalized.rejects.len());
     assert_eq!(normalized.seen, (rows + rejects) as u64, "a record is a row or a reject");
     assert_eq!(normalized.seen + normalized.empty, chunk.items.len() as u64, "an item is seen once");
     assert_eq!(normalized.batch.keys.len(), rows, "a row has a key");
@@ -67,10 +66,10 @@ pub fn outcome(chunk: &Chunk, scratch: &mut Scratch) -> Outcome {
         rows as u64,
         "a row is counted once"
     );
-    let array = |(cells, column): (Option<Cells>, &Column)| Some(cells?.into_array(column.kind).expect("valid cells"));
-    let columns: Vec<_> = mem::take(&mut normalized.batch.columns).into_iter().zip(COLUMNS).map(array).collect();
-    assert!(columns.iter().flatten().all(|column| column.len() == rows), "columns are of one length");
-    let value = |column: &Option<ArrayRef>, row| column.as_ref().filter(|c| c.is_valid(row)).map(|c| c.slice(row, 1));
+    let slices = [normalized.batch.cells.all()];
+    let columns: Vec<_> = (0..COLUMNS.len()).map(|number| array(&slices, number).expect("valid cells")).collect();
+    assert!(columns.iter().all(|column| column.len() == rows), "columns are of one length");
+    let value = |column: &ArrayRef, row| column.is_valid(row).then(|| column.slice(row, 1));
     let row = |row| columns.iter().map(|column| value(column, row)).collect();
     Outcome { rows: (0..rows).map(row).collect(), normalized }
 }

@@ -277,11 +277,18 @@ impl Keys {
     }
 
     /// Adds a row with its id.
-    pub fn push(&mut self, entry: &KeyEntry, id: &str, place: RowPlace) {
-        let hash = hash_of(entry.source, id.as_bytes());
-        let bucket = usize::try_from(hash >> (64 - BUCKET_BITS)).expect("a bucket's number");
-        put(&mut self.buckets[bucket], hash, entry, id.as_bytes(), place);
-        self.bytes += ENTRY_BYTES + id.len();
+    pub fn push(&mut self, entry: &KeyEntry, id: &[u8], place: RowPlace) {
+        let hash = hash_of(entry.source, id);
+        let number = usize::try_from(hash >> (64 - BUCKET_BITS)).expect("a bucket's number");
+        let bucket = &mut self.buckets[number];
+        let size = ENTRY_BYTES + id.len();
+        if !bucket.is_empty() && bucket.capacity() - bucket.len() < size {
+            // A bucket that grows step by step is copied each time, into fresh memory.
+            bucket
+                .reserve_exact((self.most >> BUCKET_BITS).saturating_sub(bucket.len()).max(size).max(bucket.len() / 2));
+        }
+        put(bucket, hash, entry, id, place);
+        self.bytes += size;
         self.count += 1;
     }
 
@@ -407,7 +414,7 @@ mod tests {
             for (&(updated, completed, is_final), number) in entries.iter().zip(0..) {
                 let (updated_at, completed_at) = (time(updated), time(completed));
                 let entry = KeyEntry { updated_at, completed_at, is_final, offset: number.into(), ..ENTRY };
-                keys.push(&entry, "id", RowPlace { partition: 0, row: number });
+                keys.push(&entry, b"id", RowPlace { partition: 0, row: number });
                 keys.relieve().expect("written");
             }
             let losers = keys.losers().collect::<Result<Vec<_>>>().expect("read").concat();

@@ -11,12 +11,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, new_null_array};
+use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use rayon::prelude::*;
 
@@ -31,8 +30,8 @@ use super::partition::{PartitionKey, Partitioning};
 use super::read_back::{Dropped, EarlierKey, FactColumns, RowReader, keys_again, open, row_hashes};
 use super::replaced::{self, Lost, LostRows, Names, ReplacedWriter, Replacement};
 use super::spill::{Run, RunWriter};
-use crate::model::cells::Cells;
-use crate::model::columns::{self, COLUMNS, Column};
+use crate::model::cells::{self, Cells, Slice};
+use crate::model::columns::{COLUMNS, TRANSACTION_ID};
 use crate::model::paths::shown;
 
 /// Fewer rows than this wait for more, so that row groups are not too small, …
@@ -56,14 +55,20 @@ pub(super) const REWRITTEN: &str = "rewritten";
 /// Rows of one stretch of the input, ordered by partition.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// Rows.
-    pub rows: usize,
-    /// The values of every column; `None` for one that is null throughout.
-    pub columns: Vec<Option<Cells>>,
+    /// The rows.
+    pub cells: Cells,
     /// The partitions in order, with how many rows each has.
     pub partitions: Vec<(PartitionKey, usize)>,
     /// What decides between rows of one key, by row.
     pub keys: Vec<KeyEntry>,
+}
+
+impl Batch {
+    /// How many rows there are.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.cells.rows()
+    }
 }
 
 /// How the loader works.
@@ -155,9 +160,9 @@ impl Loader {
             let writer = &mut self.writers[number];
             if !self.settings.keep_duplicates {
                 let partition = u32::try_from(number).expect("fewer than 4 billion partitions");
-                let ids = batch.columns[columns::TRANSACTION_ID].as_ref().expect("no row is without an id");
                 for (at, row) in (start..start + rows).zip(writer.rows..) {
-                    self.keys.push(&batch.keys[at], ids.text(at), RowPlace { partition, row });
+                    let id = batch.cells.text(TRANSACTION_ID, at);
+                    self.keys.push(&batch.keys[at], id, RowPlace { partition, row });
                 }
             }
             writer.rows += u32::try_from(rows).expect("a batch is small");
@@ -180,7 +185,7 @@ impl Loader {
             let mut start = 0;
             for (key, rows) in &batch.partitions {
                 let number = self.partitions[key];
-                slices[number].push(Slice { columns: &batch.columns, start, rows: *rows });
+                slices[number].push(Slice { cells: &batch.cells, start, rows: *rows });
                 start += rows;
             }
         }
@@ -319,7 +324,7 @@ impl Loader {
             let found = some.par_iter().map(read).collect::<Result<Vec<_>>>()?;
             for (keys, number) in found.into_iter().zip(first..) {
                 for EarlierKey { entry, id, row } in keys {
-                    self.keys.push(&entry, &id, RowPlace { partition: RowPlace::EARLIER | number, row });
+                    self.keys.push(&entry, id.as_bytes(), RowPlace { partition: RowPlace::EARLIER | number, row });
                 }
             }
             self.keys.relieve()?;
@@ -453,7 +458,7 @@ impl Finisher<'_> {
                 }
                 first += batch.num_rows();
                 let kept = filter_record_batch(&batch, &BooleanArray::from(keep))?;
-                writer.take(self.setup, &[OwnedSlice::of(&kept).all()])?;
+                writer.take(self.setup, &[Cells::of_batch(&kept).all()])?;
             }
         }
         writer.end(self.setup, self.facts)
@@ -491,39 +496,9 @@ pub(super) fn keep(earlier: &Earlier, file: &FileFacts, directory: &Path, loaded
     Ok(())
 }
 
-/// Consecutive rows of a batch.
-#[derive(Clone, Copy, Debug)]
-struct Slice<'b> {
-    columns: &'b [Option<Cells>],
-    start: usize,
-    rows: usize,
-}
-
-impl Slice<'_> {
-    fn range(&self) -> Range<usize> {
-        self.start..self.start + self.rows
-    }
-
-    /// Whether a column is null throughout.
-    fn is_null(&self, number: usize) -> bool {
-        self.columns[number].as_ref().is_none_or(|cells| cells.is_null(self.range()))
-    }
-
-    /// Whether a column holds a large text.
-    fn is_large(&self, number: usize) -> bool {
-        self.columns[number].as_ref().is_some_and(|cells| cells.has_text_over(LARGE_TEXT, self.range()))
-    }
-
-    /// Roughly what the rows take.
-    fn bytes(&self) -> usize {
-        self.text_bytes(0..self.rows) + self.rows * NUMBER_BYTES
-    }
-
-    /// Bytes of text in these rows.
-    fn text_bytes(&self, rows: Range<usize>) -> usize {
-        let rows = self.start + rows.start..self.start + rows.end;
-        self.columns.iter().flatten().map(|cells| cells.text_bytes(rows.clone())).sum()
-    }
+/// Roughly what rows take.
+fn size(slice: &Slice<'_>) -> usize {
+    slice.text_bytes() + slice.rows * NUMBER_BYTES
 }
 
 /// The files of one partition.
@@ -531,31 +506,13 @@ impl Slice<'_> {
 pub(super) struct PartitionWriter {
     directory: PathBuf,
     /// Rows that are not encoded yet.
-    waiting: Vec<OwnedSlice>,
+    waiting: Vec<Cells>,
     waiting_bytes: usize,
     /// Whether rows that come before those that wait are on disk.
     spilled: bool,
     files: Vec<OpenFile>,
     /// Rows so far, for the places of keys.
     rows: u32,
-}
-
-/// Rows that wait to be encoded.
-#[derive(Debug)]
-struct OwnedSlice {
-    columns: Vec<Option<Cells>>,
-    rows: usize,
-}
-
-impl OwnedSlice {
-    fn of(batch: &RecordBatch) -> Self {
-        let cells = |(column, array): (&Column, &ArrayRef)| Cells::of_array(column.kind, array);
-        Self { columns: COLUMNS.iter().zip(batch.columns()).map(cells).collect(), rows: batch.num_rows() }
-    }
-
-    fn all(&self) -> Slice<'_> {
-        Slice { columns: &self.columns, start: 0, rows: self.rows }
-    }
 }
 
 impl PartitionWriter {
@@ -567,19 +524,18 @@ impl PartitionWriter {
     /// Takes a window's rows: they are encoded, or wait.
     fn take(&mut self, setup: &Setup, slices: &[Slice<'_>]) -> Result<()> {
         let new: usize = slices.iter().map(|slice| slice.rows).sum();
-        let waiting: usize = self.waiting.iter().map(|slice| slice.rows).sum();
-        let bytes = slices.iter().copied().chain(self.waiting.iter().map(OwnedSlice::all));
-        let bytes: usize = bytes.map(|slice| slice.text_bytes(0..slice.rows)).sum();
+        let waiting: usize = self.waiting.iter().map(Cells::rows).sum();
+        let bytes = slices.iter().copied().chain(self.waiting.iter().map(Cells::all));
+        let bytes: usize = bytes.map(|slice| slice.text_bytes()).sum();
         if self.spilled || waiting + new < LEAST_GROUP_ROWS && bytes < LEAST_GROUP_BYTES {
-            let columns: Vec<_> = (0..COLUMNS.len()).map(|number| gather(slices, number)).collect();
-            let bytes = columns.iter().flatten().map(Cells::memory).sum::<usize>();
-            self.waiting_bytes += bytes + columns.len() * size_of::<Option<Cells>>();
-            self.waiting.push(OwnedSlice { columns, rows: new });
+            let cells = Cells::of_slices(slices);
+            self.waiting_bytes += cells.memory() + size_of::<Cells>();
+            self.waiting.push(cells);
             return Ok(());
         }
         let waiting = std::mem::take(&mut self.waiting);
         self.waiting_bytes = 0;
-        let all: Vec<Slice<'_>> = waiting.iter().map(OwnedSlice::all).chain(slices.iter().copied()).collect();
+        let all: Vec<Slice<'_>> = waiting.iter().map(Cells::all).chain(slices.iter().copied()).collect();
         self.encode(setup, &all)
     }
 
@@ -587,13 +543,9 @@ impl PartitionWriter {
     fn take_waiting(&mut self, setup: &Setup) -> Result<RecordBatch> {
         let waiting = std::mem::take(&mut self.waiting);
         self.waiting_bytes = 0;
-        let slices: Vec<Slice<'_>> = waiting.iter().map(OwnedSlice::all).collect();
-        let rows = waiting.iter().map(|owned| owned.rows).sum();
-        let array = |(number, column): (usize, &Column)| match gather(&slices, number) {
-            Some(cells) => cells.into_array(column.kind),
-            None => Ok(new_null_array(&column.kind.data_type(), rows)),
-        };
-        let arrays = COLUMNS.iter().enumerate().map(array).collect::<Result<Vec<_>, _>>()?;
+        let slices: Vec<Slice<'_>> = waiting.iter().map(Cells::all).collect();
+        let array = |number| cells::array(&slices, number);
+        let arrays = (0..COLUMNS.len()).map(array).collect::<Result<Vec<_>, _>>()?;
         Ok(RecordBatch::try_new(setup.arrow_schema().clone(), arrays)?)
     }
 
@@ -602,8 +554,8 @@ impl PartitionWriter {
     fn fetch(&mut self, setup: &Setup, partition: u32, runs: &mut [Run]) -> Result<()> {
         let last = std::mem::take(&mut self.waiting);
         for run in runs {
-            self.waiting.extend(run.take(partition)?.iter().map(OwnedSlice::of));
-            let bytes: usize = self.waiting.iter().map(|owned| owned.all().bytes()).sum();
+            self.waiting.extend(run.take(partition)?.iter().map(Cells::of_batch));
+            let bytes: usize = self.waiting.iter().map(|cells| size(&cells.all())).sum();
             if bytes > FETCH_BYTES {
                 self.flush(setup)?;
             }
@@ -619,8 +571,8 @@ impl PartitionWriter {
             let (now, later) = split(&rest, group_rows(&rest));
             let rows = now.iter().map(|slice| slice.rows).sum();
             let null = |number| now.iter().all(|slice| slice.is_null(number));
-            let large = |number| now.iter().any(|slice| slice.is_large(number));
-            let group = setup.encode(rows, Special::of(null, large), |number| gather(&now, number))?;
+            let large = |number| now.iter().any(|slice| slice.has_text_over(LARGE_TEXT, number));
+            let group = setup.encode(rows, Special::of(null, large), |number| Ok(cells::array(&now, number)?))?;
             self.append(setup, group)?;
             rest = later;
         }
@@ -646,15 +598,15 @@ impl PartitionWriter {
     fn flush(&mut self, setup: &Setup) -> Result<()> {
         let waiting = std::mem::take(&mut self.waiting);
         self.waiting_bytes = 0;
-        let slices: Vec<Slice<'_>> = waiting.iter().map(OwnedSlice::all).collect();
+        let slices: Vec<Slice<'_>> = waiting.iter().map(Cells::all).collect();
         self.encode(setup, &slices)
     }
 
     /// Takes rows that are encoded when there are many.
     pub(super) fn collect(&mut self, setup: &Setup, rows: &RecordBatch) -> Result<()> {
-        let rows = OwnedSlice::of(rows);
-        self.waiting_bytes += rows.all().bytes();
-        self.waiting.push(rows);
+        let cells = Cells::of_batch(rows);
+        self.waiting_bytes += size(&cells.all());
+        self.waiting.push(cells);
         if self.waiting_bytes > COLLECT_BYTES { self.flush(setup) } else { Ok(()) }
     }
 
@@ -674,13 +626,13 @@ fn create_directory(directory: &Path) -> Result<()> {
 /// Rows are counted one by one, so that it does not matter how they are cut into slices.
 fn group_rows(slices: &[Slice<'_>]) -> usize {
     let rows: usize = slices.iter().map(|slice| slice.rows).sum();
-    if slices.iter().map(|slice| slice.text_bytes(0..slice.rows)).sum::<usize>() < MAX_GROUP_BYTES / 2 {
+    if slices.iter().map(Slice::text_bytes).sum::<usize>() < MAX_GROUP_BYTES / 2 {
         return rows.min(MAX_GROUP_ROWS);
     }
     let mut bytes = 0;
-    let sizes = slices.iter().flat_map(|slice| (0..slice.rows).map(|row| slice.text_bytes(row..row + 1)));
+    let sizes = slices.iter().flat_map(|slice| (0..slice.rows).map(|row| size(&slice.row(row))));
     let fits = |size: usize| {
-        bytes += size + NUMBER_BYTES;
+        bytes += size;
         bytes <= MAX_GROUP_BYTES
     };
     sizes.map(fits).take_while(|fits| *fits).count().clamp(1, MAX_GROUP_ROWS)
@@ -700,13 +652,4 @@ fn split<'b>(slices: &[Slice<'b>], mut rows: usize) -> (Vec<Slice<'b>>, Vec<Slic
         }
     }
     (now, later)
-}
-
-/// One column of consecutive slices; `None` when all of it is null.
-fn gather(slices: &[Slice<'_>], number: usize) -> Option<Cells> {
-    let parts: Vec<_> = slices.iter().map(|slice| (slice.columns[number].as_ref(), slice.range())).collect();
-    if parts.iter().all(|(part, _)| part.is_none()) {
-        return None;
-    }
-    Some(Cells::join(COLUMNS[number].kind, &parts))
 }

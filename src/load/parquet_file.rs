@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result};
-use arrow::array::new_null_array;
+use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
@@ -26,7 +26,6 @@ use parquet::schema::types::{ColumnPath, TypePtr};
 use rayon::prelude::*;
 
 use super::commit::close;
-use crate::model::cells::Cells;
 use crate::model::columns::{self, COLUMNS, Kind, Values};
 
 /// Most rows of a row group.
@@ -145,7 +144,7 @@ impl Setup {
         &self.arrow_schema
     }
 
-    /// Encodes a row group of `rows` rows; `values` gives each column's, `None` for nothing but nulls, as `special` tells.
+    /// Encodes a row group of `rows` rows; `values` gives each column's, of which `special` tells what they are like.
     ///
     /// # Errors
     /// When a column can't be encoded.
@@ -153,15 +152,11 @@ impl Setup {
         &self,
         rows: usize,
         special: Special,
-        values: impl Fn(usize) -> Option<Cells> + Sync,
+        values: impl Fn(usize) -> Result<ArrayRef> + Sync,
     ) -> Result<EncodedGroup> {
         let encode = |(number, mut writer): (usize, ArrowColumnWriter)| -> Result<ArrowColumnChunk> {
             let field = self.arrow_schema.field(number);
-            let values = match values(number) {
-                Some(cells) => cells.into_array(COLUMNS[number].kind)?,
-                None => new_null_array(field.data_type(), rows),
-            };
-            for leaf in compute_leaves(field, &values)? {
+            for leaf in compute_leaves(field, &values(number)?)? {
                 writer.write(&leaf)?;
             }
             Ok(writer.close()?)

@@ -91,45 +91,66 @@ impl fmt::Display for Partitioning {
     }
 }
 
-/// The partition of a row: what no level asks for is zero.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The partition of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PartitionKey {
+    /// Empty where no level asks for it.
     feed: &'static str,
-    year: i32,
-    month: u32,
-    day: u32,
+    period: Period,
+}
+
+/// The year, month or day of a partition, as one number in the order of time; what no level asks for is zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Period(u32);
+
+impl Period {
+    fn of(year: u32, month: u32, day: u32) -> Self {
+        Self(year << 9 | month << 5 | day)
+    }
+
+    fn ymd(self) -> (u32, u32, u32) {
+        (self.0 >> 9, self.0 >> 5 & 15, self.0 & 31)
+    }
 }
 
 impl Partitioning {
     /// The partition of a row.
     #[must_use]
     pub fn key(&self, source: &'static str, occurred_at: Timestamp) -> PartitionKey {
-        self.key_of(source, occurred_at.date().ymd())
+        self.key_in(source, self.period(occurred_at.date().ymd()))
     }
 
-    /// The same by year, month and day in UTC, for who has them already.
+    /// The period of a row by year, month and day in UTC: the rows that a source has in one are of one partition.
     #[must_use]
-    pub fn key_of(&self, source: &'static str, (year, month, day): (i32, u32, u32)) -> PartitionKey {
-        let mut key = PartitionKey::default();
+    pub fn period(&self, (year, month, day): (i32, u32, u32)) -> Period {
+        let year = u32::try_from(year).expect("years 0001 to 9999");
+        let mut period = Period(0);
         for level in &self.0 {
-            match level {
-                Level::Feed => key.feed = source,
-                Level::Year => key.year = year,
-                Level::Month => (key.year, key.month) = (year, month),
-                Level::Day => (key.year, key.month, key.day) = (year, month, day),
-            }
+            period = period.max(match level {
+                Level::Feed => Period(0),
+                Level::Year => Period::of(year, 0, 0),
+                Level::Month => Period::of(year, month, 0),
+                Level::Day => Period::of(year, month, day),
+            });
         }
-        key
+        period
+    }
+
+    /// The partition of a source's rows in a period.
+    #[must_use]
+    pub fn key_in(&self, source: &'static str, period: Period) -> PartitionKey {
+        PartitionKey { feed: if self.0.contains(&Level::Feed) { source } else { "" }, period }
     }
 
     /// The directory of a partition, relative to the dataset; empty when there are no levels.
     #[must_use]
     pub fn directory(&self, key: &PartitionKey) -> String {
+        let (year, month, day) = key.period.ymd();
         let part = |level: &Level| match level {
             Level::Feed => format!("feed={}", key.feed),
-            Level::Year => format!("year={:04}", key.year),
-            Level::Month => format!("month={:04}-{:02}", key.year, key.month),
-            Level::Day => format!("day={:04}-{:02}-{:02}", key.year, key.month, key.day),
+            Level::Year => format!("year={year:04}"),
+            Level::Month => format!("month={year:04}-{month:02}"),
+            Level::Day => format!("day={year:04}-{month:02}-{day:02}"),
         };
         self.0.iter().map(part).collect::<Vec<_>>().join("/")
     }

@@ -1,59 +1,117 @@
-//! The values of one column, as they travel from records to row groups.
+//! The values of all columns of some rows, as they travel from records to row groups.
 //!
 //! Nulls need no bitmap of their own here: a text that is null has no characters, as empty text is never stored, and a
-//! number that is null is `i64::MIN`, which no column's domain holds. That makes cutting, joining and reordering columns a
+//! number that is null is `i64::MIN`, which no column's domain holds. That makes cutting, joining and reordering rows a
 //! matter of copying. They become Arrow arrays once, when a row group is encoded.
+//!
+//! All columns share a few buffers, which are filled again by rows that come later: fresh memory costs more than copying.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Int16Array, Int64Array, StringArray,
-    TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Int16Array, Int64Array, RecordBatch,
+    StringArray, TimestampMicrosecondArray, new_null_array,
 };
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer};
 use arrow::datatypes::{Date32Type, Decimal128Type, Int16Type, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 
-use super::columns::Kind;
+use super::columns::{COLUMNS, Kind};
 use super::money::{PRECISION, SCALE};
 
 /// The number that stands for null.
 const NULL: i64 = i64::MIN;
-/// Columns whose characters take more than this are not kept to be filled again.
+/// A column whose characters take more than this has a buffer of its own, which is not kept to be filled again.
 const MOST_KEPT: usize = 4 << 20;
 
-/// The values of a column.
-#[derive(Clone, Debug)]
-pub enum Cells {
-    /// Texts.
-    Texts(Texts),
-    /// Everything else.
-    Numbers(Numbers),
-}
-
-/// Texts, one behind the other.
-#[derive(Clone, Debug, Default)]
-pub struct Texts {
-    /// Where each begins in `characters`, and behind them where the last one ends; empty when there are no rows.
+/// The values of all columns of some rows.
+#[derive(Debug)]
+pub struct Cells {
+    rows: usize,
+    /// By column.
+    places: Vec<Place>,
+    /// Of columns of text: where each text begins, from 0, and behind them where the last one ends.
     offsets: Vec<i32>,
-    characters: String,
+    /// First what columns share, then one buffer for each large column.
+    characters: Vec<Vec<u8>>,
+    /// Units of amounts, microseconds, days, 0 and 1, or just numbers.
+    numbers: Vec<i64>,
 }
 
-/// Numbers: units of amounts, microseconds, days, 0 and 1, or just numbers.
-#[derive(Clone, Debug, Default)]
+/// Where the values of a column are.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// They are null throughout.
+    Null,
+    /// From here on in the offsets, and in one of the buffers of characters.
+    Texts { offsets: usize, buffer: usize, characters: usize },
+    /// From here on in the numbers.
+    Numbers(usize),
+}
+
+impl Default for Cells {
+    fn default() -> Self {
+        let (offsets, characters, numbers) = (Vec::new(), vec![Vec::new()], Vec::new());
+        Self { rows: 0, places: vec![Place::Null; COLUMNS.len()], offsets, characters, numbers }
+    }
+}
+
+/// A column of texts that is being filled.
+#[derive(Debug, Default)]
+pub struct Texts {
+    /// As in [`Cells`], but empty when there are no rows.
+    offsets: Vec<i32>,
+    characters: Vec<u8>,
+}
+
+/// A column of numbers that is being filled.
+#[derive(Debug, Default)]
 pub struct Numbers(Vec<i64>);
+
+/// How much room values take.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Room {
+    offsets: usize,
+    characters: usize,
+    numbers: usize,
+}
+
+impl std::ops::AddAssign for Room {
+    fn add_assign(&mut self, other: Self) {
+        self.offsets += other.offsets;
+        self.characters += other.characters;
+        self.numbers += other.numbers;
+    }
+}
 
 fn offset(length: usize) -> i32 {
     i32::try_from(length).expect("columns are cut long before they hold 2 GiB")
 }
 
-impl Texts {
-    fn reserve(&mut self, rows: usize, bytes: usize) {
-        self.offsets.reserve_exact(rows + 1);
-        self.characters.reserve_exact(bytes);
-    }
+fn place(offset: i32) -> usize {
+    usize::try_from(offset).expect("offsets are not negative")
+}
 
+/// Adds a text. Most are short, and two copies of a fixed length that overlap take less time than one of any length.
+#[inline]
+fn push_text(all: &mut Vec<u8>, text: &[u8]) {
+    fn push<const N: usize>(all: &mut Vec<u8>, text: &[u8]) {
+        let (Some(first), Some(last)) = (text.first_chunk::<N>(), text.last_chunk::<N>()) else { return };
+        let end = all.len() + text.len();
+        all.extend_from_slice(first);
+        all.truncate(end - N);
+        all.extend_from_slice(last);
+    }
+    match text.len() {
+        4..8 => push::<4>(all, text),
+        8..16 => push::<8>(all, text),
+        16..32 => push::<16>(all, text),
+        32..=64 => push::<32>(all, text),
+        _ => all.extend_from_slice(text),
+    }
+}
+
+impl Texts {
     /// Makes the rows up to `rows` null that are not there yet.
     fn pad(&mut self, rows: usize) {
         if self.offsets.len() <= rows {
@@ -63,62 +121,64 @@ impl Texts {
 
     /// Sets row `at`, which must come behind those that were set; rows in between are null.
     #[inline]
-    pub fn put(&mut self, at: usize, text: Option<&str>) {
+    pub(super) fn put(&mut self, at: usize, text: Option<&str>) {
         let Some(text) = text else { return };
         self.pad(at);
-        self.characters.push_str(text);
+        push_text(&mut self.characters, text.as_bytes());
         self.offsets.push(offset(self.characters.len()));
     }
 
-    fn get(&self, row: usize) -> &str {
-        &self.characters[self.range(row..row + 1)]
+    fn is_large(&self) -> bool {
+        self.characters.capacity() > MOST_KEPT
     }
 
-    fn range(&self, rows: Range<usize>) -> Range<usize> {
-        let place = |row: usize| usize::try_from(self.offsets[row]).expect("offsets are not negative");
-        place(rows.start)..place(rows.end)
+    /// The room that `rows` rows take in what columns share.
+    pub(super) fn room(&self, rows: usize) -> Room {
+        match self.characters.len() {
+            0 => Room::default(),
+            _ if self.is_large() => Room { offsets: rows + 1, ..Room::default() },
+            characters => Room { offsets: rows + 1, characters, numbers: 0 },
+        }
     }
 
-    /// Takes out the first `rows` rows, which are all, in `order`; `None` if all are null.
-    pub fn take(&mut self, rows: usize, order: Option<&[u32]>) -> Option<Self> {
+    /// Moves the first `rows` rows, which are all, in `order` to `cells`, as their next column.
+    pub(super) fn take(&mut self, rows: usize, order: Option<&[u32]>, cells: &mut Cells) {
         if self.characters.is_empty() {
-            return None;
+            cells.places.push(Place::Null);
+            return;
         }
         self.pad(rows);
-        let large = self.characters.capacity() > MOST_KEPT;
-        let taken = match order {
-            None if large => std::mem::take(self),
-            None => self.clone(),
-            Some(order) => {
-                let mut taken = Self::default();
-                taken.reserve(rows, self.characters.len());
-                taken.offsets.push(0);
-                for &row in order {
-                    taken.characters.push_str(self.get(row as usize));
-                    taken.offsets.push(offset(taken.characters.len()));
+        let is_large = self.is_large();
+        if is_large {
+            cells.characters.push(Vec::new());
+        }
+        let buffer = if is_large { cells.characters.len() - 1 } else { 0 };
+        let all = &mut cells.characters[buffer];
+        let first = all.len();
+        cells.places.push(Place::Texts { offsets: cells.offsets.len(), buffer, characters: first });
+        match order {
+            None => {
+                cells.offsets.extend_from_slice(&self.offsets);
+                match is_large {
+                    true => *all = std::mem::take(&mut self.characters),
+                    false => all.extend_from_slice(&self.characters),
                 }
-                taken
             }
-        };
+            Some(order) => {
+                all.reserve_exact(self.characters.len());
+                cells.offsets.push(0);
+                for &row in order {
+                    let row = row as usize;
+                    push_text(all, &self.characters[place(self.offsets[row])..place(self.offsets[row + 1])]);
+                    cells.offsets.push(offset(all.len() - first));
+                }
+            }
+        }
         self.offsets.clear();
         self.characters.clear();
-        if large {
-            self.characters = String::new();
+        if is_large {
+            self.characters = Vec::new();
         }
-        Some(taken)
-    }
-
-    fn append(&mut self, other: &Self, rows: Range<usize>) {
-        let range = other.range(rows.clone());
-        let moved = offset(self.characters.len()) - offset(range.start);
-        self.characters.push_str(&other.characters[range]);
-        self.offsets.extend(other.offsets[rows.start + 1..=rows.end].iter().map(|offset| offset + moved));
-    }
-
-    fn into_array(self) -> Result<ArrayRef, ArrowError> {
-        let nulls = nulls(self.offsets.len() - 1, |row| self.offsets[row] != self.offsets[row + 1]);
-        let offsets = OffsetBuffer::new(self.offsets.into());
-        Ok(Arc::new(StringArray::try_new(offsets, Buffer::from(self.characters.into_bytes()), nulls)?))
     }
 }
 
@@ -131,159 +191,109 @@ impl Numbers {
 
     /// Sets row `at`, which must come behind those that were set; rows in between are null.
     #[inline]
-    pub fn put(&mut self, at: usize, number: Option<i64>) {
+    pub(super) fn put(&mut self, at: usize, number: Option<i64>) {
         let Some(number) = number else { return };
         self.pad(at);
         self.0.push(number);
     }
 
-    /// Takes out the first `rows` rows, which are all, in `order`; `None` if all are null.
-    pub fn take(&mut self, rows: usize, order: Option<&[u32]>) -> Option<Self> {
+    /// The room that `rows` rows take.
+    pub(super) fn room(&self, rows: usize) -> Room {
+        Room { numbers: if self.0.is_empty() { 0 } else { rows }, ..Room::default() }
+    }
+
+    /// Moves the first `rows` rows, which are all, in `order` to `cells`, as their next column.
+    pub(super) fn take(&mut self, rows: usize, order: Option<&[u32]>, cells: &mut Cells) {
         if self.0.is_empty() {
-            return None;
+            cells.places.push(Place::Null);
+            return;
         }
         self.pad(rows);
-        let taken = match order {
-            None => self.0.clone(),
-            Some(order) => order.iter().map(|&row| self.0[row as usize]).collect(),
-        };
+        cells.places.push(Place::Numbers(cells.numbers.len()));
+        match order {
+            None => cells.numbers.extend_from_slice(&self.0),
+            Some(order) => cells.numbers.extend(order.iter().map(|&row| self.0[row as usize])),
+        }
         self.0.clear();
-        Some(Self(taken))
-    }
-
-    fn into_array(self, kind: Kind) -> Result<ArrayRef, ArrowError> {
-        let numbers = self.0;
-        let nulls = nulls(numbers.len(), |row| numbers[row] != NULL);
-        Ok(match kind {
-            Kind::Amount => {
-                let units: Vec<i128> = numbers.into_iter().map(i128::from).collect();
-                let scale = i8::try_from(SCALE).expect("a scale of 4");
-                Arc::new(Decimal128Array::new(units.into(), nulls).with_precision_and_scale(PRECISION, scale)?)
-            }
-            Kind::Time => Arc::new(TimestampMicrosecondArray::new(numbers.into(), nulls).with_timezone("UTC")),
-            Kind::Date => Arc::new(Date32Array::new(narrow(&numbers).into(), nulls)),
-            Kind::Small => Arc::new(Int16Array::new(narrow(&numbers).into(), nulls)),
-            Kind::Flag => {
-                let flags = BooleanBuffer::collect_bool(numbers.len(), |row| numbers[row] == 1);
-                Arc::new(BooleanArray::new(flags, nulls))
-            }
-            Kind::Large | Kind::Text => Arc::new(Int64Array::new(numbers.into(), nulls)),
-        })
     }
 }
 
-/// The numbers in a narrower type; null, which does not fit, becomes 0 under its null bit.
-fn narrow<T: TryFrom<i64> + Default>(numbers: &[i64]) -> Vec<T> {
-    numbers.iter().map(|&number| T::try_from(number).unwrap_or_default()).collect()
-}
-
-fn nulls(rows: usize, present: impl FnMut(usize) -> bool) -> Option<NullBuffer> {
-    let nulls = NullBuffer::new(BooleanBuffer::collect_bool(rows, present));
-    (nulls.null_count() > 0).then_some(nulls)
+/// Empties a buffer and makes room in it, without copying what was there.
+fn renew<T>(buffer: &mut Vec<T>, room: usize) {
+    buffer.clear();
+    if buffer.capacity() < room {
+        *buffer = Vec::with_capacity(room);
+    }
 }
 
 impl Cells {
-    /// Whether the rows are null throughout.
-    #[must_use]
-    pub fn is_null(&self, rows: Range<usize>) -> bool {
-        match self {
-            Self::Texts(texts) => texts.range(rows).is_empty(),
-            Self::Numbers(numbers) => numbers.0[rows].iter().all(|number| *number == NULL),
-        }
+    /// Makes them ready for all columns of `rows` rows that take so much room.
+    pub(super) fn renew(&mut self, rows: usize, room: Room) {
+        self.rows = rows;
+        self.places.clear();
+        self.characters.truncate(1);
+        renew(&mut self.offsets, room.offsets);
+        renew(&mut self.characters[0], room.characters);
+        renew(&mut self.numbers, room.numbers);
     }
 
-    /// The text of a row; empty for null and for numbers.
+    /// Some rows, one behind the other.
     #[must_use]
-    pub fn text(&self, row: usize) -> &str {
-        match self {
-            Self::Texts(texts) => texts.get(row),
-            Self::Numbers(_) => "",
-        }
-    }
-
-    /// Bytes of text in the rows.
-    #[must_use]
-    pub fn text_bytes(&self, rows: Range<usize>) -> usize {
-        match self {
-            Self::Texts(texts) => texts.range(rows).len(),
-            Self::Numbers(_) => 0,
-        }
-    }
-
-    /// Whether one of the rows has a text of more than `bytes` bytes.
-    #[must_use]
-    pub fn has_text_over(&self, bytes: usize, rows: Range<usize>) -> bool {
-        let is_over = |row: usize| self.text_bytes(row..row + 1) > bytes;
-        self.text_bytes(rows.clone()) > bytes && rows.into_iter().any(is_over)
-    }
-
-    /// What the values take in memory.
-    #[must_use]
-    pub fn memory(&self) -> usize {
-        match self {
-            Self::Texts(texts) => texts.characters.capacity() + texts.offsets.capacity() * size_of::<i32>(),
-            Self::Numbers(numbers) => numbers.0.capacity() * size_of::<i64>(),
-        }
-    }
-
-    /// Rows of several columns, one behind the other: each with the rows that are taken, `None` standing for nulls.
-    #[must_use]
-    pub fn join(kind: Kind, parts: &[(Option<&Self>, Range<usize>)]) -> Self {
-        let rows = parts.iter().map(|(_, rows)| rows.len()).sum();
-        if kind == Kind::Text {
-            let bytes = parts.iter().map(|(part, rows)| part.map_or(0, |part| part.text_bytes(rows.clone()))).sum();
-            let mut joined = Texts::default();
-            joined.reserve(rows, bytes);
-            joined.offsets.push(0);
-            for (part, rows) in parts {
-                match part {
-                    Some(Self::Texts(part)) => joined.append(part, rows.clone()),
-                    _ => joined.pad(joined.offsets.len() - 1 + rows.len()),
+    pub fn of_slices(slices: &[Slice<'_>]) -> Self {
+        let mut cells = Self { rows: slices.iter().map(|slice| slice.rows).sum(), ..Self::default() };
+        cells.characters[0].reserve_exact(slices.iter().map(Slice::text_bytes).sum());
+        for number in 0..COLUMNS.len() {
+            let place = match slices.iter().find_map(|slice| slice.place(number)) {
+                None => Place::Null,
+                Some(Place::Numbers(_)) => {
+                    let first = cells.numbers.len();
+                    join_numbers(slices, number, &mut cells.numbers);
+                    Place::Numbers(first)
                 }
-            }
-            return Self::Texts(joined);
+                Some(_) => {
+                    let all = &mut cells.characters[0];
+                    let place = Place::Texts { offsets: cells.offsets.len(), buffer: 0, characters: all.len() };
+                    join_texts(slices, number, &mut cells.offsets, all);
+                    place
+                }
+            };
+            cells.places[number] = place;
         }
-        let mut joined = Vec::with_capacity(rows);
-        for (part, rows) in parts {
-            match part {
-                Some(Self::Numbers(part)) => joined.extend_from_slice(&part.0[rows.clone()]),
-                _ => joined.resize(joined.len() + rows.len(), NULL),
-            }
-        }
-        Self::Numbers(Numbers(joined))
+        cells
     }
 
-    /// The values as an Arrow array of the type that `kind` has.
-    ///
-    /// # Errors
-    /// When Arrow refuses the values, which would be a mistake of ours.
-    pub fn into_array(self, kind: Kind) -> Result<ArrayRef, ArrowError> {
-        match self {
-            Self::Texts(texts) => texts.into_array(),
-            Self::Numbers(numbers) => numbers.into_array(kind),
-        }
-    }
-
-    /// The values of an Arrow array of the type that `kind` has; `None` if all are null.
+    /// The rows of a batch of the unified schema.
     #[must_use]
-    pub fn of_array(kind: Kind, array: &dyn Array) -> Option<Self> {
-        if array.null_count() == array.len() {
-            return None;
+    pub fn of_batch(batch: &RecordBatch) -> Self {
+        let mut cells = Self { rows: batch.num_rows(), ..Self::default() };
+        for (number, (column, array)) in COLUMNS.iter().zip(batch.columns()).enumerate() {
+            cells.places[number] = cells.push_array(column.kind, array);
         }
-        let numbers = |of: &dyn Fn(usize) -> i64| {
+        cells
+    }
+
+    fn push_array(&mut self, kind: Kind, array: &dyn Array) -> Place {
+        if array.null_count() == array.len() {
+            return Place::Null;
+        }
+        let first = self.numbers.len();
+        let mut numbers = |of: &dyn Fn(usize) -> i64| {
             let number = |row| if array.is_null(row) { NULL } else { of(row) };
-            Some(Self::Numbers(Numbers((0..array.len()).map(number).collect())))
+            self.numbers.extend((0..array.len()).map(number));
+            Place::Numbers(first)
         };
         match kind {
             Kind::Text => {
                 let texts = array.as_string::<i32>();
-                let mut copy = Texts::default();
-                copy.offsets.push(0);
+                let mut own = Vec::with_capacity(texts.value_data().len());
+                let place = Place::Texts { offsets: self.offsets.len(), buffer: self.characters.len(), characters: 0 };
+                self.offsets.push(0);
                 for text in texts {
-                    copy.characters.push_str(text.unwrap_or_default());
-                    copy.offsets.push(offset(copy.characters.len()));
+                    own.extend_from_slice(text.unwrap_or_default().as_bytes());
+                    self.offsets.push(offset(own.len()));
                 }
-                Some(Self::Texts(copy))
+                self.characters.push(own);
+                place
             }
             Kind::Amount => {
                 let units = array.as_primitive::<Decimal128Type>();
@@ -296,55 +306,273 @@ impl Cells {
             Kind::Large => numbers(&|row| array.as_primitive::<Int64Type>().value(row)),
         }
     }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// All rows.
+    #[must_use]
+    pub fn all(&self) -> Slice<'_> {
+        Slice { cells: self, start: 0, rows: self.rows }
+    }
+
+    /// The text of a row; empty for null and for numbers.
+    #[must_use]
+    pub fn text(&self, number: usize, row: usize) -> &[u8] {
+        Slice { cells: self, start: row, rows: 1 }.texts(number).map_or(&[], |(_, characters)| characters)
+    }
+
+    /// What they take in memory.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let characters: usize = self.characters.iter().map(Vec::capacity).sum();
+        let places = self.places.capacity() * size_of::<Place>();
+        characters + self.offsets.capacity() * size_of::<i32>() + self.numbers.capacity() * size_of::<i64>() + places
+    }
+
+    /// Whether they are worth being filled again.
+    #[must_use]
+    pub fn is_spare(&self) -> bool {
+        self.characters[0].capacity() <= MOST_KEPT
+    }
+}
+
+/// Consecutive rows of cells.
+#[derive(Clone, Copy, Debug)]
+pub struct Slice<'c> {
+    /// Whose rows.
+    pub cells: &'c Cells,
+    /// The first row.
+    pub start: usize,
+    /// How many rows.
+    pub rows: usize,
+}
+
+impl<'c> Slice<'c> {
+    /// Where the column is, unless it is null throughout.
+    fn place(&self, number: usize) -> Option<Place> {
+        match self.cells.places[number] {
+            Place::Null => None,
+            place => Some(place),
+        }
+    }
+
+    /// The texts of a column that holds some: one offset more than rows, and the characters from the first to the last.
+    fn texts(&self, number: usize) -> Option<(&'c [i32], &'c [u8])> {
+        let Place::Texts { offsets, buffer, characters } = self.cells.places[number] else { return None };
+        let offsets = &self.cells.offsets[offsets + self.start..=offsets + self.start + self.rows];
+        let range = characters + place(offsets[0])..characters + place(offsets[self.rows]);
+        Some((offsets, &self.cells.characters[buffer][range]))
+    }
+
+    fn numbers(&self, number: usize) -> Option<&'c [i64]> {
+        let Place::Numbers(first) = self.cells.places[number] else { return None };
+        Some(&self.cells.numbers[first + self.start..first + self.start + self.rows])
+    }
+
+    /// Whether a column is null in all rows.
+    #[must_use]
+    pub fn is_null(&self, number: usize) -> bool {
+        let numbers = |numbers: &[i64]| numbers.iter().all(|number| *number == NULL);
+        self.texts(number).is_none_or(|(_, characters)| characters.is_empty())
+            && self.numbers(number).is_none_or(numbers)
+    }
+
+    /// Whether a column has a text of more than `bytes` bytes.
+    #[must_use]
+    pub fn has_text_over(&self, bytes: usize, number: usize) -> bool {
+        let Some((offsets, characters)) = self.texts(number) else { return false };
+        characters.len() > bytes && offsets.windows(2).any(|pair| place(pair[1] - pair[0]) > bytes)
+    }
+
+    /// Bytes of text in these rows.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        (0..COLUMNS.len()).filter_map(|number| self.texts(number)).map(|(_, characters)| characters.len()).sum()
+    }
+
+    /// One of the rows.
+    #[must_use]
+    pub fn row(&self, row: usize) -> Self {
+        Self { start: self.start + row, rows: 1, ..*self }
+    }
+}
+
+fn join_texts(slices: &[Slice<'_>], number: usize, offsets: &mut Vec<i32>, all: &mut Vec<u8>) {
+    let first = all.len();
+    let rows = slices.iter().map(|slice| slice.rows).sum::<usize>();
+    offsets.reserve_exact(rows + 1);
+    offsets.push(0);
+    for slice in slices {
+        let (theirs, characters) = slice.texts(number).unwrap_or_default();
+        all.extend_from_slice(characters);
+        let end = offset(all.len() - first);
+        match theirs {
+            [] => offsets.resize(offsets.len() + slice.rows, end),
+            [_, theirs @ ..] => {
+                let last = theirs.last().expect("a slice has rows");
+                offsets.extend(theirs.iter().map(|theirs| end - (last - theirs)));
+            }
+        }
+    }
+}
+
+fn join_numbers(slices: &[Slice<'_>], number: usize, all: &mut Vec<i64>) {
+    all.reserve_exact(slices.iter().map(|slice| slice.rows).sum());
+    for slice in slices {
+        match slice.numbers(number) {
+            Some(numbers) => all.extend_from_slice(numbers),
+            None => all.resize(all.len() + slice.rows, NULL),
+        }
+    }
+}
+
+/// A column of some rows, one behind the other, as an Arrow array.
+///
+/// # Errors
+/// When Arrow refuses the values, which would be a mistake of ours.
+pub fn array(slices: &[Slice<'_>], number: usize) -> Result<ArrayRef, ArrowError> {
+    let kind = COLUMNS[number].kind;
+    match slices.iter().find_map(|slice| slice.place(number)) {
+        None => {
+            let rows = slices.iter().map(|slice| slice.rows).sum();
+            Ok(new_null_array(&kind.data_type(), rows))
+        }
+        Some(Place::Numbers(_)) => {
+            let mut numbers = Vec::new();
+            join_numbers(slices, number, &mut numbers);
+            numbers_array(kind, numbers)
+        }
+        Some(_) => {
+            let bytes = slices.iter().filter_map(|slice| slice.texts(number)).map(|(_, characters)| characters.len());
+            let (mut offsets, mut characters) = (Vec::new(), Vec::with_capacity(bytes.sum()));
+            join_texts(slices, number, &mut offsets, &mut characters);
+            let nulls = nulls(offsets.len() - 1, |row| offsets[row] != offsets[row + 1]);
+            let offsets = OffsetBuffer::new(offsets.into());
+            Ok(Arc::new(StringArray::try_new(offsets, Buffer::from(characters), nulls)?))
+        }
+    }
+}
+
+fn numbers_array(kind: Kind, numbers: Vec<i64>) -> Result<ArrayRef, ArrowError> {
+    let nulls = nulls(numbers.len(), |row| numbers[row] != NULL);
+    Ok(match kind {
+        Kind::Amount => {
+            let units: Vec<i128> = numbers.into_iter().map(i128::from).collect();
+            let scale = i8::try_from(SCALE).expect("a scale of 4");
+            Arc::new(Decimal128Array::new(units.into(), nulls).with_precision_and_scale(PRECISION, scale)?)
+        }
+        Kind::Time => Arc::new(TimestampMicrosecondArray::new(numbers.into(), nulls).with_timezone("UTC")),
+        Kind::Date => Arc::new(Date32Array::new(narrow(&numbers).into(), nulls)),
+        Kind::Small => Arc::new(Int16Array::new(narrow(&numbers).into(), nulls)),
+        Kind::Flag => {
+            let flags = BooleanBuffer::collect_bool(numbers.len(), |row| numbers[row] == 1);
+            Arc::new(BooleanArray::new(flags, nulls))
+        }
+        Kind::Large | Kind::Text => Arc::new(Int64Array::new(numbers.into(), nulls)),
+    })
+}
+
+/// The numbers in a narrower type; null, which does not fit, becomes 0 under its null bit.
+fn narrow<T: TryFrom<i64> + Default>(numbers: &[i64]) -> Vec<T> {
+    numbers.iter().map(|&number| T::try_from(number).unwrap_or_default()).collect()
+}
+
+fn nulls(rows: usize, present: impl FnMut(usize) -> bool) -> Option<NullBuffer> {
+    let nulls = NullBuffer::new(BooleanBuffer::collect_bool(rows, present));
+    (nulls.null_count() > 0).then_some(nulls)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::columns::TRANSACTION_ID;
 
-    fn texts(rows: &[Option<&str>], order: Option<&[u32]>) -> Option<Cells> {
+    /// Rows of one column, all others being null.
+    fn cells(number: usize, rows: usize, take: impl FnOnce(&mut Cells)) -> Cells {
+        let mut cells = Cells::default();
+        cells.renew(rows, Room::default());
+        cells.places.resize(number, Place::Null);
+        take(&mut cells);
+        cells.places.resize(COLUMNS.len(), Place::Null);
+        cells
+    }
+
+    fn texts(rows: &[Option<&str>], order: Option<&[u32]>) -> Cells {
         let mut texts = Texts::default();
         rows.iter().enumerate().for_each(|(at, text)| texts.put(at, *text));
-        texts.take(rows.len(), order).map(Cells::Texts)
+        cells(TRANSACTION_ID, rows.len(), |cells| texts.take(rows.len(), order, cells))
     }
 
-    fn numbers(rows: &[Option<i64>], order: Option<&[u32]>) -> Option<Cells> {
-        let mut numbers = Numbers::default();
-        rows.iter().enumerate().for_each(|(at, number)| numbers.put(at, *number));
-        numbers.take(rows.len(), order).map(Cells::Numbers)
-    }
-
-    fn read_texts(cells: Cells) -> Vec<Option<String>> {
-        let array = cells.into_array(Kind::Text).expect("valid");
+    fn read(slices: &[Slice<'_>]) -> Vec<Option<String>> {
+        let array = array(slices, TRANSACTION_ID).expect("valid");
         array.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect()
+    }
+
+    fn owned(texts: &[Option<&str>]) -> Vec<Option<String>> {
+        texts.iter().map(|text| text.map(str::to_owned)).collect()
     }
 
     #[test]
     fn rows_are_reordered_cut_and_joined() {
         let all = [None, Some("b"), None, Some("äd"), None];
-        assert_eq!(
-            read_texts(texts(&all, None).expect("some")),
-            [None, Some("b"), None, Some("äd"), None].map(|t| t.map(str::to_owned))
-        );
-        let turned = texts(&all, Some(&[4, 3, 2, 1, 0])).expect("some");
-        assert!(turned.is_null(2..3) && !turned.is_null(1..3));
-        let joined = Cells::join(Kind::Text, &[(Some(&turned), 1..4), (None, 0..2), (Some(&turned), 3..4)]);
-        let expect = [Some("äd"), None, Some("b"), None, None, Some("b")];
-        assert_eq!(read_texts(joined), expect.map(|text| text.map(str::to_owned)));
-        assert!(texts(&[None, None], None).is_none());
+        assert_eq!(read(&[texts(&all, None).all()]), owned(&all));
+        let turned = texts(&all, Some(&[4, 3, 2, 1, 0]));
+        let slice = |start, rows| Slice { cells: &turned, start, rows };
+        assert!(slice(2, 1).is_null(TRANSACTION_ID) && !slice(1, 2).is_null(TRANSACTION_ID));
+        assert!(slice(1, 2).has_text_over(2, TRANSACTION_ID) && !slice(0, 5).has_text_over(3, TRANSACTION_ID));
+        assert_eq!((slice(0, 5).text_bytes(), turned.text(TRANSACTION_ID, 3)), (4, &b"b"[..]));
+        let none = texts(&[None, None], None);
+        assert!(none.all().is_null(TRANSACTION_ID));
+        let slices = [slice(1, 3), none.all(), slice(3, 1)];
+        let joined = owned(&[Some("äd"), None, Some("b"), None, None, Some("b")]);
+        assert_eq!(read(&slices), joined);
+        let again = Cells::of_slices(&slices);
+        assert_eq!((read(&[again.all()]), again.rows()), (joined, 6));
+    }
+
+    #[test]
+    fn texts_of_every_length_are_copied_whole() {
+        let long = "0123456789abcdefghijklmnopqrstuvwxyz".repeat(4);
+        let all: Vec<_> = (0..=long.len()).map(|length| (length > 0).then(|| &long[long.len() - length..])).collect();
+        let order: Vec<u32> = (0..).take(all.len()).collect();
+        assert_eq!(read(&[texts(&all, Some(&order)).all()]), owned(&all));
+    }
+
+    #[test]
+    fn a_large_column_has_a_buffer_of_its_own() {
+        let large = "x".repeat(MOST_KEPT);
+        for order in [None, Some(&[1, 2, 0][..])] {
+            let all = [Some("a"), Some(&*large), Some("b")];
+            let mut cells = texts(&all, order);
+            let ordered: Vec<_> = order.unwrap_or(&[0, 1, 2]).iter().map(|&row| all[row as usize]).collect();
+            assert_eq!(read(&[cells.all()]), owned(&ordered));
+            assert_eq!((cells.characters.len(), cells.characters[0].capacity()), (2, 0));
+            cells.renew(0, Room::default());
+            assert!(cells.is_spare() && cells.memory() < MOST_KEPT);
+        }
     }
 
     #[test]
     fn every_kind_survives_arrow() {
         let rows = [Some(1), None, Some(0)];
         for kind in [Kind::Amount, Kind::Time, Kind::Date, Kind::Flag, Kind::Small, Kind::Large] {
-            let cells = numbers(&rows, Some(&[2, 1, 0])).expect("some");
-            let array = cells.into_array(kind).expect("valid");
-            assert_eq!(*array.data_type(), kind.data_type());
-            let Some(Cells::Numbers(back)) = Cells::of_array(kind, &array) else { panic!("{kind:?}") };
-            assert_eq!(back.0, [0, NULL, 1]);
+            let number = COLUMNS.iter().position(|column| column.kind == kind).expect("every kind has a column");
+            let mut numbers = Numbers::default();
+            rows.iter().enumerate().for_each(|(at, number)| numbers.put(at, *number));
+            let cells = cells(number, rows.len(), |cells| numbers.take(rows.len(), Some(&[2, 1, 0]), cells));
+            let joined = array(&[cells.all()], number).expect("valid");
+            assert_eq!(*joined.data_type(), kind.data_type());
+            let mut back = Cells::default();
+            let Place::Numbers(0) = back.push_array(kind, &joined) else { panic!("{kind:?}") };
+            assert_eq!(back.numbers, [0, NULL, 1]);
         }
-        let array = texts(&[Some("a"), None], None).expect("some").into_array(Kind::Text).expect("valid");
-        assert_eq!(read_texts(Cells::of_array(Kind::Text, &array).expect("some")), [Some("a".to_owned()), None]);
+        let mut back = Cells::default();
+        let place = back.push_array(Kind::Text, &StringArray::from(vec![None, Some("a"), None]));
+        back.places = vec![Place::Null, place];
+        assert_eq!([0, 1, 2].map(|row| back.text(TRANSACTION_ID, row)), [&b""[..], b"a", b""]);
     }
 }

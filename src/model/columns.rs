@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use super::cells::{Cells, Numbers, Texts};
+use super::cells::{Cells, Numbers, Room, Texts};
 use super::money::{Amount, Currency, Money, PRECISION};
 use super::time::{Date, Timestamp};
 use super::transaction::Transaction;
@@ -136,12 +136,14 @@ macro_rules! columns {
                 self.rows += 1;
             }
 
-            /// Takes the columns out, in their order; `None` for one that is null throughout. With an `order`, row i is
-            /// the row that was pushed as number `order[i]`.
-            #[must_use]
-            pub fn take(&mut self, order: Option<&[u32]>) -> Vec<Option<Cells>> {
+            /// Moves the rows to `cells`, in place of what was there. With an `order`, row i is the row that was pushed as
+            /// number `order[i]`.
+            pub fn take(&mut self, order: Option<&[u32]>, cells: &mut Cells) {
                 let rows = std::mem::take(&mut self.rows);
-                vec![$(self.$name.take(rows, order).map(columns!(@variant $kind))),+]
+                let mut room = Room::default();
+                $(room += self.$name.room(rows);)+
+                cells.renew(rows, room);
+                $(self.$name.take(rows, order, cells);)+
             }
         }
     };
@@ -151,8 +153,6 @@ macro_rules! columns {
     (@personal plain) => { false };
     (@cells Text) => { Texts };
     (@cells $number:ident) => { Numbers };
-    (@variant Text) => { Cells::Texts };
-    (@variant $number:ident) => { Cells::Numbers };
     (@value Text $get:expr) => { $get };
     (@value Amount $get:expr) => { $get.map(Amount::units) };
     (@value Time $get:expr) => { $get.map(Timestamp::micros) };

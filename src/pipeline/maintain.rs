@@ -322,12 +322,12 @@ impl<'a> Replay<'a> {
                 *counts += more;
             }
         }
-        let rows = batches.iter().map(|batch| batch.rows as u64).sum();
+        let rows = batches.iter().map(|batch| batch.rows() as u64).sum();
         if rows > 0 {
             self.account(dump, rows, &counts);
         }
         self.window_bytes += text.len();
-        self.window.extend(batches.into_iter().filter(|batch| batch.rows > 0));
+        self.window.extend(batches.into_iter().filter(|batch| batch.rows() > 0));
         Ok(rows)
     }
 

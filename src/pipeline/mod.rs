@@ -17,7 +17,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use rayon::prelude::*;
@@ -351,6 +351,8 @@ struct Attempt<'a> {
     window: Window,
     /// What came since the last block ended.
     block: Window,
+    /// Batches that are written, to be filled again.
+    spares: Mutex<Vec<Batch>>,
 }
 
 impl<'a> Attempt<'a> {
@@ -401,6 +403,7 @@ impl<'a> Attempt<'a> {
             quarantined_before,
             window: Window::default(),
             block: Window::default(),
+            spares: Mutex::default(),
         })
     }
 
@@ -454,6 +457,7 @@ impl<'a> Attempt<'a> {
         }
         self.end_block(loader)?;
         self.write(loader)?;
+        self.spares().clear();
         Ok(None)
     }
 
@@ -468,6 +472,7 @@ impl<'a> Attempt<'a> {
                     let (rank, source_file) = (self.ranks[dump], &*self.found.dumps[dump].name);
                     let origin = Origin { dump, rank, reading: Reading::Newer, source_file };
                     let mut scratch = workspace.scratch();
+                    scratch.spare = self.spares().pop().unwrap_or_default();
                     let normalized = Box::new(normalize(&chunk, origin, &self.rules, &mut scratch));
                     let facts = ChunkFacts::of(&chunk);
                     workspace.give_back(scratch, chunk);
@@ -519,7 +524,7 @@ impl<'a> Attempt<'a> {
         let dump = &mut self.totals.dumps[number];
         dump.source = facts.source.map(|source| sources::ALL[source].name().to_owned());
         dump.records += normalized.seen;
-        dump.rows += normalized.batch.rows as u64;
+        dump.rows += normalized.batch.rows() as u64;
         self.totals.items[number] += facts.items;
         self.totals.empty[number] += normalized.empty;
         self.totals.seen += normalized.seen;
@@ -531,7 +536,7 @@ impl<'a> Attempt<'a> {
             self.quarantine(rejected)?;
         }
         self.block.bytes += facts.record_bytes;
-        if normalized.batch.rows > 0 {
+        if normalized.batch.rows() > 0 {
             self.block.batches.push(normalized.batch);
         }
         if facts.ends_block {
@@ -563,7 +568,16 @@ impl<'a> Attempt<'a> {
     fn write(&mut self, loader: &mut Loader) -> Result<()> {
         let window = std::mem::take(&mut self.window);
         window.not_noted().iter().try_for_each(|batch| loader.note(batch))?;
-        if window.batches.is_empty() { Ok(()) } else { loader.write(&window.batches) }
+        if window.batches.is_empty() {
+            return Ok(());
+        }
+        loader.write(&window.batches)?;
+        self.spares().extend(window.batches.into_iter().filter(|batch| batch.cells.is_spare()));
+        Ok(())
+    }
+
+    fn spares(&self) -> MutexGuard<'_, Vec<Batch>> {
+        self.spares.lock().expect("nobody panics with the lock")
     }
 
     fn quarantine(&mut self, rejected: &Rejected) -> Result<()> {

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use arrow::array::{Array, ArrayRef, AsArray, new_null_array};
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int16Type, Int64Type, TimestampMicrosecondType};
 use chrono::{DateTime, NaiveDate, TimeDelta};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -15,6 +15,7 @@ use paynorm::extract::chunks::{Buffers, ByteCounts, Chunk, Chunks, Shapes, Sizes
 use paynorm::load::keys::Reading;
 use paynorm::load::partition::Partitioning;
 use paynorm::load::quarantine::{Raw, Rejected};
+use paynorm::model::cells::array;
 use paynorm::model::columns;
 use paynorm::normalize::{Origin, Rules, Scratch, normalize};
 use paynorm::sources::{self, Settings, Told};
@@ -324,16 +325,9 @@ pub(crate) fn outcome(dump: &[u8]) -> Outcome {
             &rules,
             &mut Scratch::default(),
         );
-        let batch = normalized.batch;
-        let columns: Vec<ArrayRef> = batch
-            .columns
-            .into_iter()
-            .zip(columns::COLUMNS)
-            .map(|(cells, column)| match cells {
-                Some(cells) => cells.into_array(column.kind).unwrap(),
-                None => new_null_array(&column.kind.data_type(), batch.rows),
-            })
-            .collect();
+        let slices = [normalized.batch.cells.all()];
+        let columns: Vec<ArrayRef> =
+            (0..columns::COLUMNS.len()).map(|number| array(&slices, number).unwrap()).collect();
         outcome.rows.extend(rows_of(&columns));
         outcome.rejects.extend(normalized.rejects);
         outcome.seen += normalized.seen;
