@@ -157,7 +157,7 @@ impl Config {
             records_per_dump: None,
             progress: Arc::default(),
             own_files: Vec::new(),
-            read_bytes: 256 << 10,
+            read_bytes: 64 << 10,
             chunk_bytes: 1 << 20,
         }
     }

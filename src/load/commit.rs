@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::fs::{AtFlags, CWD, RenameFlags, StatxAttributes, StatxFlags, renameat_with, statx};
@@ -398,6 +398,34 @@ fn make_durable(snapshot: &Path) -> Result<()> {
         let threads: Vec<_> = (0..SYNC_THREADS.min(paths.len())).map(|_| scope.spawn(work)).collect();
         threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| anyhow!("a thread that syncs panicked"))?)
     })
+}
+
+/// Makes files durable while others are still written, so that little is left to wait for at the end.
+#[derive(Debug, Default)]
+pub(super) struct EarlySync(Option<JoinHandle<Result<()>>>);
+
+impl EarlySync {
+    /// Begins with the files at `paths`, unless it is still busy: what is left out then is left to the end.
+    ///
+    /// # Errors
+    /// When one of the files before can't be made durable.
+    pub(super) fn begin(&mut self, paths: impl Iterator<Item = PathBuf>) -> Result<()> {
+        if self.0.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            return Ok(());
+        }
+        let paths: Vec<PathBuf> = paths.collect();
+        std::mem::take(self).end()?;
+        self.0 = Some(thread::spawn(move || paths.iter().try_for_each(|path| sync(path))));
+        Ok(())
+    }
+
+    /// Waits until it is done.
+    ///
+    /// # Errors
+    /// When one of the files can't be made durable.
+    pub(super) fn end(self) -> Result<()> {
+        self.0.map_or(Ok(()), |thread| thread.join().map_err(|_| anyhow!("a thread that syncs panicked"))?)
+    }
 }
 
 fn sync(path: &Path) -> Result<()> {

@@ -19,7 +19,7 @@ use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use rayon::prelude::*;
 
-use super::commit::META_DIRECTORY;
+use super::commit::{EarlySync, META_DIRECTORY};
 use super::keys::{KeyEntry, Keys, Loser, RowPlace};
 use super::manifest::{FileFacts, Stop};
 use super::parquet_file::{
@@ -135,6 +135,7 @@ pub struct Loader {
     writers: Vec<PartitionWriter>,
     keys: Keys,
     runs: Vec<Run>,
+    syncing: EarlySync,
 }
 
 impl Loader {
@@ -146,7 +147,7 @@ impl Loader {
         let setup = Setup::new(settings.codec, settings.bloom_filter)?;
         let keys = Keys::new(settings.spill_directory.join("keys"), settings.memory);
         let (partitions, writers, runs) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Ok(Self { setup, settings, partitions, writers, keys, runs })
+        Ok(Self { setup, settings, partitions, writers, keys, runs, syncing: EarlySync::default() })
     }
 
     /// Notes the keys of the next batch in input order, which is written later.
@@ -192,6 +193,7 @@ impl Loader {
         let setup = &self.setup;
         let work = self.writers.par_iter_mut().zip(slices).filter(|(_, slices)| !slices.is_empty());
         work.try_for_each(|(writer, slices)| writer.take(setup, &slices))?;
+        self.syncing.begin(self.writers.iter_mut().filter_map(|writer| writer.appended.take()))?;
         self.spill()
     }
 
@@ -230,7 +232,7 @@ impl Loader {
     /// When a file can't be written, one of the snapshot before is damaged, or it is to stop.
     pub fn finish(mut self, facts: &[(&str, String)], name: &str, stop: Stop<'_>) -> Result<Loaded> {
         self.find_earlier_keys(stop)?;
-        let Self { setup, settings, writers, partitions, keys, mut runs } = self;
+        let Self { setup, settings, writers, partitions, keys, mut runs, syncing } = self;
         let mut places: BTreeMap<PathBuf, Place> = BTreeMap::new();
         let mut writers: Vec<Option<PartitionWriter>> = writers.into_iter().map(Some).collect();
         let mut written: Vec<Vec<DataFile>> = vec![Vec::new(); writers.len()];
@@ -252,6 +254,8 @@ impl Loader {
                 places.entry(directory).or_default().partition = Some(number);
             }
         }
+        // Files are renamed from here on.
+        syncing.end()?;
         let path = settings.directory.join(META_DIRECTORY).join(replaced::file_name(name));
         let names = Names { sources: &settings.sources, dumps: &settings.dumps };
         let mut noted = Noted { lost: Lost::default(), file: ReplacedWriter::new(path, names) };
@@ -511,6 +515,8 @@ pub(super) struct PartitionWriter {
     /// Whether rows that come before those that wait are on disk.
     spilled: bool,
     files: Vec<OpenFile>,
+    /// A file to which rows were appended since it was last asked for.
+    appended: Option<PathBuf>,
     /// Rows so far, for the places of keys.
     rows: u32,
 }
@@ -518,7 +524,7 @@ pub(super) struct PartitionWriter {
 impl PartitionWriter {
     pub(super) fn new(directory: PathBuf) -> Self {
         let (waiting, files) = (Vec::new(), Vec::new());
-        Self { directory, waiting, waiting_bytes: 0, spilled: false, files, rows: 0 }
+        Self { directory, waiting, waiting_bytes: 0, spilled: false, files, appended: None, rows: 0 }
     }
 
     /// Takes a window's rows: they are encoded, or wait.
@@ -587,6 +593,7 @@ impl PartitionWriter {
             }
             self.files.push(OpenFile::create(setup, self.staged(self.files.len()))?);
         }
+        self.appended = Some(self.staged(self.files.len() - 1));
         self.files.last_mut().expect("there is one now").append(group)
     }
 

@@ -404,7 +404,7 @@ impl<'c> Slice<'c> {
 fn join_texts(slices: &[Slice<'_>], number: usize, offsets: &mut Vec<i32>, all: &mut Vec<u8>) {
     let first = all.len();
     let rows = slices.iter().map(|slice| slice.rows).sum::<usize>();
-    offsets.reserve_exact(rows + 1);
+    offsets.reserve(rows + 1);
     offsets.push(0);
     for slice in slices {
         let (theirs, characters) = slice.texts(number).unwrap_or_default();
@@ -421,7 +421,7 @@ fn join_texts(slices: &[Slice<'_>], number: usize, offsets: &mut Vec<i32>, all: 
 }
 
 fn join_numbers(slices: &[Slice<'_>], number: usize, all: &mut Vec<i64>) {
-    all.reserve_exact(slices.iter().map(|slice| slice.rows).sum());
+    all.reserve(slices.iter().map(|slice| slice.rows).sum());
     for slice in slices {
         match slice.numbers(number) {
             Some(numbers) => all.extend_from_slice(numbers),

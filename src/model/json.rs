@@ -216,7 +216,16 @@ impl<'a> Cursor<'a, '_> {
         self.bytes.get(self.at).copied()
     }
 
+    #[inline]
     fn skip_space(&mut self) {
+        // Most JSON from an API has none.
+        if self.peek().is_some_and(|byte| byte <= b' ') {
+            self.skip_some_space();
+        }
+    }
+
+    #[cold]
+    fn skip_some_space(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
             self.at += 1;
         }
@@ -232,20 +241,28 @@ impl<'a> Cursor<'a, '_> {
     }
 
     /// The value at the cursor; `depth` levels are open around it.
+    #[inline]
     fn value(&mut self, depth: usize) -> Result<Value<'a>, Broken> {
         let start = self.at;
         let kind = match self.peek() {
             Some(b'"') => Type::String { escaped: self.string()? },
             Some(b'-' | b'0'..=b'9') => self.number()?,
-            Some(b'{') => self.object(depth + 1)?,
-            Some(b'[') => self.array(depth + 1)?,
-            Some(b't') => self.literal(b"true", Type::Bool)?,
-            Some(b'f') => self.literal(b"false", Type::Bool)?,
-            Some(b'n') => self.literal(b"null", Type::Null)?,
-            Some(_) => return Err(self.broken("expected a value")),
-            None => return Err(self.broken("the text ends where a value should be")),
+            other => self.rare_value(other, depth)?,
         };
         Ok(Value { raw: &self.text[start..self.at], kind })
+    }
+
+    /// The value at the cursor that begins with `first`, which tells no string and no number.
+    fn rare_value(&mut self, first: Option<u8>, depth: usize) -> Result<Type, Broken> {
+        match first {
+            Some(b'{') => self.object(depth + 1),
+            Some(b'[') => self.array(depth + 1),
+            Some(b't') => self.literal(b"true", Type::Bool),
+            Some(b'f') => self.literal(b"false", Type::Bool),
+            Some(b'n') => self.literal(b"null", Type::Null),
+            Some(_) => Err(self.broken("expected a value")),
+            None => Err(self.broken("the text ends where a value should be")),
+        }
     }
 
     fn literal(&mut self, word: &[u8], kind: Type) -> Result<Type, Broken> {
@@ -420,23 +437,30 @@ impl<'a> Cursor<'a, '_> {
     }
 
     /// Moves behind the string at the cursor and tells whether it has an escape.
+    #[inline]
     fn string(&mut self) -> Result<bool, Broken> {
         self.at += 1;
-        let mut escaped = false;
+        self.at += plain_length(&self.bytes[self.at..]);
+        if self.peek() == Some(b'"') {
+            self.at += 1;
+            return Ok(false);
+        }
+        self.rest_of_string()
+    }
+
+    /// Moves behind the string at whose first escape or fault the cursor is.
+    fn rest_of_string(&mut self) -> Result<bool, Broken> {
         loop {
-            self.at += plain_length(&self.bytes[self.at..]);
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(escaped);
+                    return Ok(true);
                 }
-                Some(b'\\') => {
-                    escaped = true;
-                    self.escape()?;
-                }
+                Some(b'\\') => self.escape()?,
                 Some(_) => return Err(self.broken("a control character in a string")),
                 None => return Err(self.broken("the text ends inside a string")),
             }
+            self.at += plain_length(&self.bytes[self.at..]);
         }
     }
 
@@ -483,11 +507,11 @@ fn hex_value(digit: u8) -> u32 {
 }
 
 /// How many bytes come before the first quote, backslash or control character: sixteen at a time.
+#[inline]
 fn plain_length(bytes: &[u8]) -> usize {
     let mut length = 0;
-    let mut blocks = bytes.chunks_exact(16);
-    for block in &mut blocks {
-        let block = u8x16::new(block.try_into().expect("sixteen bytes"));
+    while let Some(block) = bytes[length..].first_chunk() {
+        let block = u8x16::new(*block);
         let control = block.min(u8x16::splat(0x1f)).simd_eq(block);
         let special = control | block.simd_eq(u8x16::splat(b'"')) | block.simd_eq(u8x16::splat(b'\\'));
         let bits = special.to_bitmask();
@@ -497,7 +521,8 @@ fn plain_length(bytes: &[u8]) -> usize {
         length += 16;
     }
     let is_special = |&byte: &u8| byte == b'"' || byte == b'\\' || byte < 0x20;
-    length + blocks.remainder().iter().position(is_special).unwrap_or(blocks.remainder().len())
+    let rest = &bytes[length..];
+    length + rest.iter().position(is_special).unwrap_or(rest.len())
 }
 
 /// The characters of a key after unescaping.
