@@ -33,7 +33,7 @@ pub(crate) enum Command {
     /// Do all that normalize does but writing, to see what would come of it
     #[command(after_help = CHECK_HELP)]
     Check(Box<CheckArgs>),
-    /// Try the records in quarantine again, with the settings as they are now; what passes is merged
+    /// Try the records in quarantine again, with what is told now and else as the dataset is; what passes is merged
     #[command(after_help = REPLAY_HELP)]
     Replay(Box<ReplayArgs>),
     /// Put the small files of a dataset together; its rows stay as they are
@@ -158,10 +158,12 @@ struct SourceArgs {
     /// Take dumps for this source instead of recognising them, all or those whose path matches GLOB; may be repeated
     #[arg(long, value_name = "NAME[=GLOB]")]
     source: Vec<String>,
-    /// Currency of a source that writes none, such as spacivox=EUR; may be repeated
+    /// Currency of a source that writes none, such as spacivox=EUR; may be repeated [default: none; in a merge, as
+    /// the dataset is]
     #[arg(long, value_name = "SOURCE=CODE")]
     currency: Vec<String>,
-    /// Zone of a source that writes local times, such as paydata=Europe/Zurich; UTC unless told; may be repeated
+    /// Zone of a source that writes local times, such as paydata=Europe/Zurich; may be repeated [default: UTC;
+    /// in a merge, as the dataset is]
     #[arg(long, value_name = "SOURCE=ZONE")]
     timezone: Vec<String>,
 }

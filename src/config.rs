@@ -1,17 +1,20 @@
 //! What a run is told to do, as plain validated values.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
 
 use crate::extract::chunks::Sizes;
-use crate::load::manifest::PersonalFacts;
+use crate::load::manifest::{PersonalFacts, SettingsFacts};
 use crate::load::parquet_file::Codec;
 use crate::load::partition::Partitioning;
 use crate::load::quarantine::RawTexts;
 use crate::model::personal::{HashKey, PersonalRules, Redactor};
 use crate::model::progress::Progress;
+use crate::model::time::Zone;
+use crate::model::vocabulary::{Classification, State};
 use crate::sources::{self, Settings};
 
 /// Everything that a run depends on.
@@ -28,7 +31,7 @@ pub struct Config {
     pub mode: Mode,
     /// Which source dumps are of, where content is not to decide.
     pub forced: Vec<Forced>,
-    /// Settings by the number of the source.
+    /// Settings by the number of the source; a dataset that is there tells those that nobody else did.
     pub settings: Vec<Settings>,
     /// Partition levels.
     pub partitioning: Partitioning,
@@ -217,6 +220,14 @@ impl Config {
         (!nothing).then_some(PersonalFacts { rules, hash_key, quarantine_raw })
     }
 
+    /// What is told of the sources, as a manifest tells it.
+    #[must_use]
+    pub fn settings_facts(&self) -> BTreeMap<String, SettingsFacts> {
+        let named = sources::ALL.iter().map(|source| source.name().to_owned());
+        let facts = named.zip(self.settings.iter().map(settings_facts));
+        facts.filter(|(_, facts)| *facts != SettingsFacts::default()).collect()
+    }
+
     /// The settings that shape the output, as text, for the run id.
     #[must_use]
     pub fn shape(&self) -> String {
@@ -230,7 +241,7 @@ impl Config {
         let added = words.chain([personal]).collect::<String>();
         let settings = sources::ALL.iter().zip(&self.settings).map(|(source, settings)| {
             let currency = settings.currency.map_or_else(|| "-".to_owned(), |currency| currency.as_str().to_owned());
-            format!("{}={currency},{}", source.name(), settings.zone.name())
+            format!("{}={currency},{}", source.name(), settings.zone().name())
         });
         let forced = self.forced.iter().map(|forced| {
             let pattern = forced.pattern.as_ref().map_or("*", glob::Pattern::as_str);
@@ -246,6 +257,18 @@ impl Config {
             settings.collect::<Vec<_>>().join(";"),
             forced.collect::<Vec<_>>().join(";"),
         )
+    }
+}
+
+fn settings_facts(settings: &Settings) -> SettingsFacts {
+    fn words<T: Copy>(told: &BTreeMap<String, T>, name: fn(T) -> &'static str) -> BTreeMap<String, String> {
+        told.iter().map(|(word, meaning)| (word.clone(), name(*meaning).to_owned())).collect()
+    }
+    SettingsFacts {
+        currency: settings.currency.map(|currency| currency.as_str().to_owned()),
+        timezone: settings.zone.filter(|zone| *zone != Zone::default()).map(|zone| zone.name().to_owned()),
+        state: words(&settings.states, State::as_str),
+        classification: words(&settings.classifications, Classification::as_str),
     }
 }
 

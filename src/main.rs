@@ -38,6 +38,7 @@ fn main() -> ExitCode {
             (if report.records.quarantined > 0 { QUARANTINED } else { 0 }, report.to_string())
         }),
         Command::Replay(args) => run(args.config(), &args.print, maintain::replay, |report| {
+            report.settings_changed.iter().for_each(warn);
             let code = if report.quarantined > 0 { QUARANTINED } else { 0 };
             let without_text = match report.without_text {
                 0 => String::new(),
@@ -81,11 +82,12 @@ fn main() -> ExitCode {
 
 fn normalize(args: &NormalizeArgs) -> u8 {
     run(args.config(), &args.print, pipeline::run, |report| {
+        report.merge.iter().flat_map(|merge| &merge.settings_changed).for_each(warn);
         (if report.records.quarantined > 0 { QUARANTINED } else { 0 }, report.to_string())
     })
 }
 
-/// Does `work` and prints its report; `tell` gives the exit code and the report as text.
+/// Does `work` and prints its report; `tell` warns, and gives the exit code and the report as text.
 fn run<T: Serialize>(
     config: anyhow::Result<Config>,
     print: &PrintArgs,
@@ -147,8 +149,7 @@ fn summarize(print: &PrintArgs, report: &impl Serialize, text: &str, start: Inst
     if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
         && error.kind() != std::io::ErrorKind::BrokenPipe
     {
-        let warning = format!("the summary could not be printed: {error}");
-        if log::is_on() { tracing::warn!("{warning}") } else { say(&format!("warning: {warning}")) }
+        warn(format!("the summary could not be printed: {error}"));
     }
 }
 
@@ -220,6 +221,10 @@ fn complain(error: &anyhow::Error, code: u8) -> u8 {
         false => say(&format!("error: {error:#}")),
     }
     code
+}
+
+fn warn(warning: impl Display) {
+    if log::is_on() { tracing::warn!("{warning}") } else { say(&format!("warning: {warning}")) }
 }
 
 /// Writes a line to standard error; if that is closed there is nobody to tell.

@@ -33,7 +33,7 @@ printf '%s' "$local_time" >"$work/in/local.json"
 run "0 3" normalize "$work/in" --base "$work/in" --out "$work/lake" --timezone spacivox=Europe/Zurich --quiet
 run "0 3" normalize "$work/later" --base "$work/later" --out "$work/lake" --mode merge --quiet
 run "0 3" normalize "$work/last" --base "$work/last" --out "$work/lake" --mode merge --quiet
-run "0 3" replay "$work/lake" --quiet
+run "0 3" replay "$work/lake" --timezone spacivox=UTC --quiet
 run 0 compact "$work/lake" --quiet
 run 0 verify "$work/lake" --json >"$work/verified.json"
 page=$("$paynorm" report "$work/lake")

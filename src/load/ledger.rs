@@ -4,7 +4,7 @@
 //! Each is a file of JSON lines in `_paynorm`, so that any engine can read it; the manifest has their digests. No value of
 //! a record is in them but sums, and no clock time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -12,12 +12,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::commit::META_DIRECTORY;
-use super::manifest::Manifest;
+use super::manifest::{Manifest, SettingsFacts};
 use super::read_back::Dropped;
 use crate::model::counts::{Cases, MAX_MEMBERS, SourceCounts};
 use crate::model::cube::{Cell, Cube, Totals};
 use crate::model::money::Currency;
 use crate::model::paths::shown;
+use crate::model::time::Zone;
 
 /// The file of the totals: a line for each cell of each source.
 pub const TOTALS: &str = "totals.jsonl";
@@ -130,11 +131,12 @@ impl Ledger {
         Ok(())
     }
 
-    /// Ends a run with its line in the history; `manifest` is of the dataset as it is now.
+    /// Ends a run with its line in the history; `manifest` is of the dataset as it is now. Tells the settings that are
+    /// others than before it.
     ///
     /// # Errors
     /// When the totals are not those of the manifest, or the line before can't be read.
-    pub fn end(&mut self, run: Run, manifest: &Manifest) -> Result<()> {
+    pub fn end(&mut self, run: Run, manifest: &Manifest) -> Result<Vec<ChangedSetting>> {
         let rows = self.rows();
         ensure!(rows == manifest.rows, "{} rows are there, {rows} are in the totals", manifest.rows);
         let last = self.history.last(1)?.pop();
@@ -155,14 +157,16 @@ impl Ledger {
             dataset.differing
         );
         let line = RunLine {
-            number: last.map_or(0, |line| line.number) + 1,
+            number: last.as_ref().map_or(0, |line| line.number) + 1,
             run_id: manifest.run_id.clone(),
             run,
             dataset,
+            settings: manifest.settings.clone(),
             totals: by_currency(&self.totals),
         };
+        let changed = last.map(|last| line.changed_settings(&last)).unwrap_or_default();
         self.history.0.extend(json_lines(std::iter::once(line))?);
-        Ok(())
+        Ok(changed)
     }
 }
 
@@ -276,8 +280,67 @@ pub struct RunLine {
     pub run: Run,
     /// The dataset after it.
     pub dataset: Standing,
+    /// What was told of the sources when it was made, as in the manifest.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, SettingsFacts>,
     /// Its totals by source and currency.
     pub totals: Vec<SourceTotals>,
+}
+
+impl RunLine {
+    /// What it was told of sources otherwise than the run `before`, where that left rows of them.
+    #[must_use]
+    pub fn changed_settings(&self, before: &Self) -> Vec<ChangedSetting> {
+        let sources: BTreeSet<&str> = before.totals.iter().map(|totals| &*totals.source).collect();
+        let none = SettingsFacts::default();
+        let changed = |source| {
+            let [was, is] = [before, self].map(|line| line.settings.get(source).unwrap_or(&none));
+            changed(source, was, is)
+        };
+        sources.into_iter().flat_map(changed).collect()
+    }
+}
+
+/// A setting of a source that is another one from a run on.
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+pub struct ChangedSetting {
+    /// The source.
+    pub source: String,
+    /// The setting, as in the manifest.
+    pub setting: &'static str,
+    /// What it was; absent where nothing was told, and of words.
+    pub was: Option<String>,
+    /// What it is.
+    pub is: Option<String>,
+}
+
+impl std::fmt::Display for ChangedSetting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { source, setting, was, is } = self;
+        write!(f, "from this run on, ")?;
+        match is {
+            Some(is) => {
+                let was = was.as_deref().unwrap_or("none");
+                write!(f, "the {setting} of {source} is {is} (before: {was})")
+            }
+            None => write!(f, "the words for the {setting} of {source} are others"),
+        }?;
+        write!(f, "; rows that are there stay as they are")
+    }
+}
+
+/// The settings of `source` that were `before` and are others `now`.
+fn changed(source: &str, before: &SettingsFacts, now: &SettingsFacts) -> Vec<ChangedSetting> {
+    let zone =
+        |facts: &SettingsFacts| Some(facts.timezone.clone().unwrap_or_else(|| Zone::default().name().to_owned()));
+    let settings = [
+        ("currency", before.currency != now.currency, before.currency.clone(), now.currency.clone()),
+        ("timezone", before.timezone != now.timezone, zone(before), zone(now)),
+        ("state", before.state != now.state, None, None),
+        ("classification", before.classification != now.classification, None, None),
+    ];
+    let changed = settings.into_iter().filter(|(_, differs, ..)| *differs);
+    changed.map(|(setting, _, was, is)| ChangedSetting { source: source.to_owned(), setting, was, is }).collect()
 }
 
 /// The runs that made a dataset, as lines; the last ones are read when they are asked for.

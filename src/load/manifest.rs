@@ -40,6 +40,9 @@ pub struct Manifest {
     /// What was done to personal data; absent where nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub personal: Option<PersonalFacts>,
+    /// What was told of the sources, by name; those of which nothing was are absent.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, SettingsFacts>,
     /// Rows in all files.
     pub rows: u64,
     /// Records in quarantine.
@@ -131,6 +134,24 @@ pub struct PersonalFacts {
     pub hash_key: Option<String>,
     /// What the quarantine keeps of texts.
     pub quarantine_raw: String,
+}
+
+/// What was told of a source, in the words of the configuration's `[sources.NAME]`; what is the default is absent.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct SettingsFacts {
+    /// The currency of amounts that the source writes without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// The zone of times that the source writes without an offset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
+    /// Words for the state that the source does not document.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub state: BTreeMap<String, String>,
+    /// Words for the classification that the source does not document.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub classification: BTreeMap<String, String>,
 }
 
 /// A dump that was read.

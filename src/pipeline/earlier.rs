@@ -129,6 +129,7 @@ impl Earlier {
             replaced_differing,
             files_kept: loaded.kept.len(),
             files_rewritten: loaded.rewritten,
+            settings_changed: Vec::new(),
         }
     }
 

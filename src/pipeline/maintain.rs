@@ -15,7 +15,7 @@ use crate::extract::chunks::{Buffers, Chunk, Chunks, Shapes, Sizes};
 use crate::load::commit::{self, Existing, Staging, existing};
 use crate::load::compact;
 use crate::load::keys::Reading;
-use crate::load::ledger::{Ledger, Run, RunKind};
+use crate::load::ledger::{ChangedSetting, Ledger, Run, RunKind};
 use crate::load::loader::{self, Batch, Loaded, Loader};
 use crate::load::manifest::{DumpFacts, Manifest};
 use crate::load::parquet_file::Setup;
@@ -62,6 +62,9 @@ pub struct ReplayReport {
     pub quarantined: u64,
     /// Entries of them that can't be tried, as no text of them is kept.
     pub without_text: u64,
+    /// What is told of sources otherwise than before; absent where nothing is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub settings_changed: Vec<ChangedSetting>,
 }
 
 /// Works on the dataset at `config.out` with a lock; `work` builds the new snapshot.
@@ -100,7 +103,8 @@ struct End<'a> {
 }
 
 /// Ends a snapshot: its manifest with the files in `loaded`, the run in its history, and the report of the run before.
-fn finish(staging: &Staging, earlier: &Earlier, end: End<'_>) -> Result<()> {
+/// Tells the settings that are others now.
+fn finish(staging: &Staging, earlier: &Earlier, end: End<'_>) -> Result<Vec<ChangedSetting>> {
     let End { mut manifest, loaded, mut ledger, quarantine, run } = end;
     let mut files = file_facts(staging, loaded)?;
     files.extend(loaded.kept.iter().cloned());
@@ -108,8 +112,10 @@ fn finish(staging: &Staging, earlier: &Earlier, end: End<'_>) -> Result<()> {
     manifest.rows = files.iter().map(|file| file.rows).sum();
     manifest.files = files;
     manifest.replaced.extend(replaced_facts(staging, loaded)?);
-    ledger.end(run, &manifest).context("the numbers of this run do not add up, so nothing is published")?;
-    kept::write(staging, manifest, &ledger, &quarantine, earlier.report()?)
+    let context = "the numbers of this run do not add up, so nothing is published";
+    let settings_changed = ledger.end(run, &manifest).context(context)?;
+    kept::write(staging, manifest, &ledger, &quarantine, earlier.report()?)?;
+    Ok(settings_changed)
 }
 
 /// Puts small files of the dataset at `config.out` together; rows stay as they are.
@@ -156,14 +162,14 @@ pub fn compact(config: &Config, signal: &AtomicUsize) -> Result<CompactReport, F
     })
 }
 
-/// Tries the quarantine of the dataset at `config.out` again, with the settings as they are now: an entry that gives
+/// Tries the quarantine of the dataset at `config.out` again, with what is told now and else its own settings: an entry that gives
 /// nothing but rows leaves it, and its rows are merged.
 ///
 /// # Errors
 /// Why nothing visible has changed.
 pub fn replay(config: &Config, signal: &AtomicUsize) -> Result<ReplayReport, Failure> {
     maintain(config, |config, staging, earlier| {
-        let config = earlier.adapt_personal(config)?;
+        let config = earlier.adapt_settings(&earlier.adapt_personal(config)?)?;
         let mut replay = Replay::new(&config, staging, earlier)?;
         replay.try_all(&earlier.quarantine(), signal)?;
         replay.finish(signal)
@@ -260,6 +266,7 @@ impl<'a> Replay<'a> {
                 replaced: 0,
                 quarantined: 0,
                 without_text: 0,
+                settings_changed: Vec::new(),
             },
         })
     }
@@ -360,7 +367,9 @@ impl<'a> Replay<'a> {
         check_signal(signal)?;
         let loaded = loaded?;
         (self.report.dropped, self.report.replaced) = (loaded.dropped.rows(), loaded.replaced.rows());
-        let mut manifest = Manifest { run_id: run_id.clone(), quarantine_digest, dumps: self.dumps, ..before.clone() };
+        let settings = self.config.settings_facts();
+        let mut manifest =
+            Manifest { run_id: run_id.clone(), quarantine_digest, dumps: self.dumps, settings, ..before.clone() };
         for dropped in [&loaded.dropped, &loaded.replaced] {
             dropped.take_from(&mut manifest.dumps)?;
         }
@@ -381,7 +390,8 @@ impl<'a> Replay<'a> {
         run.released = report.passed;
         (run.dropped_identical, run.dropped_differing) = loaded.dropped.split();
         (run.replaced_identical, run.replaced_differing) = loaded.replaced.split();
-        finish(self.staging, self.earlier, End { manifest, loaded: &loaded, ledger: self.ledger, quarantine, run })?;
-        Ok((ReplayReport { run_id: run_id.clone(), ..self.report }, Some(run_id)))
+        let end = End { manifest, loaded: &loaded, ledger: self.ledger, quarantine, run };
+        let settings_changed = finish(self.staging, self.earlier, end)?;
+        Ok((ReplayReport { run_id: run_id.clone(), settings_changed, ..self.report }, Some(run_id)))
     }
 }

@@ -10,6 +10,7 @@ mod feed;
 mod kept;
 pub mod maintain;
 mod personal;
+mod settings;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -41,7 +42,7 @@ use crate::model::counts::{Cases, SourceCounts, add_cases};
 use crate::model::paths::shown;
 use crate::model::reject::Reason;
 use crate::normalize::{Normalized, Origin, Rules, Scratch, normalize};
-use crate::report::{Report, RunFacts};
+use crate::report::{MergeReport, Report, RunFacts};
 use crate::sources::{self, Told};
 use earlier::Earlier;
 use feed::{Event, Feed, Stop};
@@ -92,7 +93,7 @@ pub fn run(config: &Config, signal: &AtomicUsize) -> Result<Report, Failure> {
     let build = || match (config.mode, there) {
         (Mode::Merge, Existing::Dataset) => {
             let earlier = Earlier::read(&config.out)?;
-            let config = earlier.adapt_personal(&earlier.adapt(config)?)?;
+            let config = earlier.adapt_settings(&earlier.adapt_personal(&earlier.adapt(config)?)?)?;
             build(&config, &staging, signal, Some(&earlier))
         }
         _ => build(config, &staging, signal, None),
@@ -628,6 +629,7 @@ impl<'a> Attempt<'a> {
             compression: self.config.codec.name().to_owned(),
             keep_duplicates: self.config.keep_duplicates,
             personal: self.config.personal_facts(),
+            settings: self.config.settings_facts(),
             rows,
             quarantined: self.totals.quarantined,
             quarantine_digest,
@@ -648,7 +650,8 @@ impl<'a> Attempt<'a> {
         for (source, counts) in sources::ALL.iter().zip(&self.totals.sources) {
             ledger.add(source.name(), counts, |dump| &run_dumps[dump].path);
         }
-        ledger.take_out(&written.replaced).and_then(|()| ledger.end(run, &manifest)).context(context)?;
+        let ended = ledger.take_out(&written.replaced).and_then(|()| ledger.end(run, &manifest));
+        let settings_changed = ended.context(context)?;
         let lines = self.quarantined_before + self.totals.quarantined;
         if manifest.quarantined != lines {
             return Err(anyhow!("{context}: the quarantine has {lines} lines").into());
@@ -664,7 +667,9 @@ impl<'a> Attempt<'a> {
             differing: self.totals.differing,
             examples: &written.examples,
             skipped: &self.found.skipped,
-            merge: self.merge.map(|merge| merge.earlier.merge_report(merge.known, &written)),
+            merge: self
+                .merge
+                .map(|merge| MergeReport { settings_changed, ..merge.earlier.merge_report(merge.known, &written) }),
         });
         kept::write(self.staging, manifest, &ledger, &quarantine, json(&report)?)?;
         Ok(report)

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::extract::discover::Skipped;
+use crate::load::ledger::ChangedSetting;
 use crate::load::manifest::{DumpFacts, FileFacts, Manifest, PersonalFacts};
 use crate::load::replaced::Replacement;
 use crate::model::counts::{Cases, SourceCounts};
@@ -106,6 +107,9 @@ pub struct MergeReport {
     pub files_kept: usize,
     /// Data files that were written again, as rows of them were replaced.
     pub files_rewritten: usize,
+    /// What is told of sources otherwise than before; absent where nothing is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub settings_changed: Vec<ChangedSetting>,
 }
 
 /// What was read.

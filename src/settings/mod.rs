@@ -277,7 +277,7 @@ fn apply_to_source(config: &mut Config, name: &str, path: &[&str], told: &Told) 
         ["timezone"] => {
             let zone = told.text()?;
             let hint = || format!("{zone:?} is no IANA time zone such as Europe/Zurich");
-            settings.zone = Zone::parse(zone).with_context(hint)?;
+            settings.zone = Some(Zone::parse(zone).with_context(hint)?);
         }
         ["state", word] => {
             ensure!(has_words(number, "source_state"), "{name} writes no state: it is implied");

@@ -67,7 +67,7 @@ impl Settings {
                 let currency = settings.currency.as_ref().map(Currency::as_str);
                 add(&["sources", name, "currency"], currency.into());
             }
-            add(&["sources", name, "timezone"], settings.zone.name().into());
+            add(&["sources", name, "timezone"], settings.zone().name().into());
             for (word, state) in &settings.states {
                 add(&["sources", name, "state", word], state.as_str().into());
             }

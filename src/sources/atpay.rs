@@ -119,7 +119,7 @@ fn occurred_at(record: &Record<'_>, settings: &Settings) -> Result<(Timestamp, O
         return Ok((instant, None));
     }
     // A date that is no time is as good as none: what is missing then is the timestamp.
-    match record.time(DATE, settings.zone) {
+    match record.time(DATE, settings.zone()) {
         Ok(Some(date)) => Ok((date.instant, date.offset_minutes)),
         Err(reject) if reject.reason != Reason::BadTimestamp => Err(reject),
         Ok(None) | Err(_) => Err(record.no_time(TIMESTAMP)),

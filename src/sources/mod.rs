@@ -78,13 +78,13 @@ pub trait Source: Sync + std::fmt::Debug {
 /// or none is told, the source implies the value or the configuration says it.
 pub type Origin = (&'static str, &'static [&'static [&'static str]]);
 
-/// What a user may say about a source.
+/// What a user says about a source; what nobody says is the default, or as in the dataset that a run adds to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// The currency of amounts that the source writes without one.
     pub currency: Option<Currency>,
     /// The zone of times that the source writes without an offset.
-    pub zone: Zone,
+    pub zone: Option<Zone>,
     /// Words for the state that the source does not document.
     pub states: BTreeMap<String, State>,
     /// Words for the classification that the source does not document.
@@ -92,6 +92,23 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The zone of times that the source writes without an offset: UTC unless told.
+    #[must_use]
+    pub fn zone(&self) -> Zone {
+        self.zone.unwrap_or_default()
+    }
+
+    /// These, and what is not told in them from `other`; the words of a kind are told together or not at all.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            currency: self.currency.or(other.currency),
+            zone: self.zone.or(other.zone),
+            states: if self.states.is_empty() { other.states } else { self.states },
+            classifications: if self.classifications.is_empty() { other.classifications } else { self.classifications },
+        }
+    }
+
     /// What a word for the state stands for: what the source documents comes first.
     pub(crate) fn state(&self, source: &impl Source, word: &str) -> Option<State> {
         source.state(word).or_else(|| self.states.get(word).copied())

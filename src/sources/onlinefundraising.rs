@@ -86,8 +86,8 @@ impl Source for Onlinefundraising {
 
     fn map<'a>(&self, record: &Record<'a>, settings: &Settings) -> Result<Mapped<'a>, Reject> {
         let id = record.key(ID)?;
-        let created = record.time(CREATED, settings.zone)?;
-        let time = record.time(TIME, settings.zone)?.or(created).ok_or_else(|| record.no_time(TIME))?;
+        let created = record.time(CREATED, settings.zone())?;
+        let time = record.time(TIME, settings.zone())?.or(created).ok_or_else(|| record.no_time(TIME))?;
         let word = record.word(TYPE)?;
         let known = word.as_deref().map(|word| settings.classification(self, word));
         let classification = known.flatten().unwrap_or(Classification::Unknown);

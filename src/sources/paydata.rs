@@ -151,8 +151,8 @@ impl Source for Paydata {
             Some(id) => id,
             None => provider_transaction_id.clone().map_or_else(|| record.key(ID), Ok)?,
         };
-        let created = record.time(CREATED, settings.zone)?;
-        let booked = record.time(BOOKING_DATE, settings.zone)?;
+        let created = record.time(CREATED, settings.zone())?;
+        let booked = record.time(BOOKING_DATE, settings.zone())?;
         let time = booked.or(created).ok_or_else(|| record.no_time(BOOKING_DATE))?;
         let mut notes = Notes::default();
         let mut money = |number| money(record, number, settings, &mut notes);
@@ -172,7 +172,7 @@ impl Source for Paydata {
             utc_offset_minutes: time.offset_minutes,
             source_classification: word.filter(|word| !word.is_empty()),
             created_at: created.map(|time| time.instant),
-            updated_at: record.time(MODIFIED, settings.zone)?.map(|time| time.instant),
+            updated_at: record.time(MODIFIED, settings.zone())?.map(|time| time.instant),
             booking_date: booked.map(|time| time.date),
             value_date: record.date(VALUE_DATE)?,
             reference: record.text(ORDER_NUMBER)?,

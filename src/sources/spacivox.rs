@@ -76,7 +76,7 @@ impl Source for Spacivox {
 
     fn map<'a>(&self, record: &Record<'a>, settings: &Settings) -> Result<Mapped<'a>, Reject> {
         let id = record.key(ID)?;
-        let time = record.time(TIMESTAMP, settings.zone)?.ok_or_else(|| record.no_time(TIMESTAMP))?;
+        let time = record.time(TIMESTAMP, settings.zone())?.ok_or_else(|| record.no_time(TIMESTAMP))?;
         let (amount, noise_repaired) = record.amount(AMOUNT, Unit::Major)?;
         let gross = amount.map(|amount| Money { amount, currency: settings.currency });
         let source_state = record.number(STATE)?;

@@ -92,8 +92,8 @@ impl Source for Twocloud {
 
     fn map<'a>(&self, record: &Record<'a>, settings: &Settings) -> Result<Mapped<'a>, Reject> {
         let id = record.key(ID)?;
-        let created = record.time(CREATED, settings.zone)?.ok_or_else(|| record.no_time(CREATED))?;
-        let completed = record.time(COMPLETED, settings.zone)?;
+        let created = record.time(CREATED, settings.zone())?.ok_or_else(|| record.no_time(CREATED))?;
+        let completed = record.time(COMPLETED, settings.zone())?;
         let (amount, noise_repaired) = record.amount(AMOUNT, Unit::Cents)?;
         let gross = amount.map(|amount| Money { amount, currency: Some(Currency::USD) });
         let word = record.word(STATUS)?;

@@ -74,7 +74,7 @@ fn what_merges_and_upkeep_leave_is_well() {
         place.normalize(&["--mode", "merge", "--timezone", "spacivox=Europe/Zurich"]).exits(3);
         all_is_well(&place);
     }
-    place.run(&["replay", "lake"]).exits(0);
+    place.run(&["replay", "lake", "--timezone", "spacivox=UTC"]).exits(0);
     all_is_well(&place);
     place.run(&["compact", "lake"]).exits(0);
     all_is_well(&place);

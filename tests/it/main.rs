@@ -28,6 +28,7 @@ mod personal;
 mod reasons;
 mod report;
 mod scanner;
+mod settings;
 mod shapes;
 mod sources;
 mod suite;

@@ -23,7 +23,7 @@ fn what_passes_now_leaves_the_quarantine() {
     let place = place();
     let before = place.rows();
     assert_eq!((before.len(), place.rejects().len()), (1, 2));
-    let run = place.run(&["replay", "lake", "--json"]).exits(3);
+    let run = place.run(&["replay", "lake", "--json", "--timezone", "spacivox=UTC"]).exits(3);
     let report = parse(&run.stdout);
     assert_eq!((&report["tried"], &report["passed"], &report["rows"]), (&2.into(), &1.into(), &1.into()));
     // What is left is what no setting mends, as it was.
@@ -46,6 +46,7 @@ fn what_passes_now_leaves_the_quarantine() {
 fn a_replay_of_what_is_still_bad_changes_nothing() {
     let place = place();
     let before = digests(&place.lake());
+    place.run(&["replay", "lake"]).exits(3);
     place.run(&["replay", "lake", "--timezone", "spacivox=Europe/Zurich"]).exits(3);
     assert_eq!(digests(&place.lake()), before);
     assert_eq!(place.names(), ["in", "lake"]);
@@ -56,7 +57,7 @@ fn a_replayed_record_is_one_key_among_others() {
     let place = place();
     place.write("in/e.json", format!("[{}]", local("a", "2024-04-01T00:00:00")).as_bytes());
     place.normalize(&["--mode", "merge"]).exits(0);
-    let report = parse(&place.run(&["replay", "lake", "--json"]).exits(3).stdout);
+    let report = parse(&place.run(&["replay", "lake", "--json", "--timezone", "spacivox=UTC"]).exits(3).stdout);
     assert_eq!((&report["rows"], &report["dropped"], &report["replaced"]), (&1.into(), &1.into(), &0.into()));
     let mut files: Vec<_> = place.rows().iter().map(|row| row.text("source_file").to_owned()).collect();
     files.sort();
@@ -77,7 +78,7 @@ fn of_a_dump_that_was_read_twice_the_later_content_stays() {
     place.normalize(&zone).exits(0);
     place.write("in/d.json", format!("[{corrected}]").as_bytes());
     place.normalize(&zone).exits(3);
-    place.run(&["replay", "lake"]).exits(0);
+    place.run(&["replay", "lake", "--timezone", "spacivox=UTC"]).exits(0);
     assert!(amounts(&place).contains(&("a".to_owned(), "9.0000".to_owned())), "{:?}", amounts(&place));
     let counts: Vec<_> =
         place.manifest()["dumps"].as_array().unwrap().iter().map(|dump| dump["rows"].clone()).collect();
@@ -87,7 +88,7 @@ fn of_a_dump_that_was_read_twice_the_later_content_stays() {
     place.normalize(&zone).exits(3);
     place.write("in/d.json", format!("[{good}]").as_bytes());
     place.normalize(&zone).exits(0);
-    place.run(&["replay", "lake"]).exits(0);
+    place.run(&["replay", "lake", "--timezone", "spacivox=UTC"]).exits(0);
     assert!(amounts(&place).contains(&("a".to_owned(), "1.0000".to_owned())), "{:?}", amounts(&place));
     let counts: Vec<_> =
         place.manifest()["dumps"].as_array().unwrap().iter().map(|dump| dump["rows"].clone()).collect();

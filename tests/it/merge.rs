@@ -119,7 +119,7 @@ fn outcome(place: &Place) -> (Vec<String>, Vec<String>, BTreeMap<&'static str, V
     let mut lines = quarantine_lines(&place.lake());
     lines.sort_unstable();
     let manifest = place.manifest();
-    let names = ["dumps", "rows", "quarantined", "duplicates", "partition_by", "keep_duplicates"];
+    let names = ["dumps", "rows", "quarantined", "duplicates", "partition_by", "keep_duplicates", "settings"];
     let mut facts: BTreeMap<_, _> = names.into_iter().map(|name| (name, manifest[name].clone())).collect();
     facts.insert("totals", fs::read_to_string(place.lake().join("_paynorm/totals.jsonl")).unwrap().into());
     (rows, lines, facts)
@@ -128,12 +128,13 @@ fn outcome(place: &Place) -> (Vec<String>, Vec<String>, BTreeMap<&'static str, V
 proptest! {
     #![proptest_config(cases(12))]
 
-    /// `nightly` runs find the earlier dumps again, the others are given only new ones.
+    /// `nightly` runs find the earlier dumps again, the others are given only new ones; settings are `told` to the first.
     #[test]
     fn any_split_comes_to_what_one_run_does(
         dumps in prop::collection::vec(drawn_dump(), 1..14),
         nightly: bool,
         keep_duplicates in prop::bool::weighted(0.2),
+        told: bool,
         by in prop::sample::select(&["feed,month", "none", "year,feed", "day"][..]),
     ) {
         let (whole, split) = (Place::new(), Place::new());
@@ -143,7 +144,9 @@ proptest! {
         for (number, dump) in dumps.iter().enumerate() {
             whole.write(&name(number), &dump.content(number));
         }
-        whole.normalize(&flags);
+        let settings = ["--timezone", "paydata=Asia/Tokyo", "--currency", "spacivox=EUR"];
+        let settings: &[&str] = if told { &settings } else { &[] };
+        whole.normalize(&[&flags, settings].concat());
         for run in 0..4 {
             let new: Vec<usize> = (0..dumps.len()).filter(|&number| dumps[number].run == run).collect();
             for &number in &new {
@@ -155,7 +158,8 @@ proptest! {
             }
             let mut arguments = vec!["normalize", "--out", "lake", "--mode", "merge"];
             arguments.extend(given.iter().map(String::as_str));
-            let told = split.run(&[&arguments[..], &flags].concat());
+            let settings = if split.lake().exists() { &[] } else { settings };
+            let told = split.run(&[&arguments[..], &flags, settings].concat());
             prop_assert!(told.code == 0 || told.code == 3, "{}", told.stderr);
             prop_assert_eq!(split.names(), ["in", "lake"]);
         }

@@ -227,7 +227,7 @@ fn merges_replays_and_compactions_add_up() {
         place.normalize(&["--mode", "merge", "--timezone", "spacivox=Europe/Zurich"]).exits(code);
         holds_together(&place);
     }
-    place.run(&["replay", "lake"]).exits(0);
+    place.run(&["replay", "lake", "--timezone", "spacivox=UTC"]).exits(0);
     holds_together(&place);
     assert!(place.page().contains("Nothing is in quarantine."));
     place.run(&["compact", "lake"]).exits(0);

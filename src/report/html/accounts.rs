@@ -130,6 +130,9 @@ impl View<'_> {
         ];
         let standing = standing.map(|(what, was, is)| format!("{what} {} → {}", grouped(was), grouped(is)));
         html.note(&format!("Run {} against run {}: {}.", now.number, before.number, standing.join("; ")));
+        for changed in now.changed_settings(before) {
+            html.note(&format!("Settings: {changed}."));
+        }
         let mut by: BTreeMap<(&str, Option<Currency>), [Totals; 2]> = BTreeMap::new();
         for (line, at) in before.totals.iter().map(|line| (line, 0)).chain(now.totals.iter().map(|line| (line, 1))) {
             by.entry((&line.source, line.currency)).or_default()[at] = line.totals;
