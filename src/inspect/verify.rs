@@ -209,6 +209,7 @@ fn compare_ledger(dataset: &Path, manifest: &Manifest, totals: &BTreeMap<String,
     let is_last = last.is_some_and(|last| {
         let is = last.dataset;
         (last.run_id == manifest.run_id && last.totals == by_currency(&ledger.totals))
+            && last.settings == manifest.settings
             && (is.rows, is.quarantined) == (manifest.rows, manifest.quarantined)
             && (is.dumps, is.files) == (manifest.dumps.len(), manifest.files.len())
             && is.identical.checked_add(is.differing) == Some(manifest.duplicates)

@@ -71,6 +71,7 @@ impl Earlier {
             let out = shown(&self.directory);
             return Err(Failure::Usage(anyhow!("{out} {holds}; {hint}, or use --mode replace")));
         }
+        self.adapt_settings(&mut config)?;
         Ok(config)
     }
 

@@ -169,7 +169,7 @@ pub fn compact(config: &Config, signal: &AtomicUsize) -> Result<CompactReport, F
 /// Why nothing visible has changed.
 pub fn replay(config: &Config, signal: &AtomicUsize) -> Result<ReplayReport, Failure> {
     maintain(config, |config, staging, earlier| {
-        let config = earlier.adapt_settings(&earlier.adapt_personal(config)?)?;
+        let config = earlier.adapt_personal(config)?;
         let mut replay = Replay::new(&config, staging, earlier)?;
         replay.try_all(&earlier.quarantine(), signal)?;
         replay.finish(signal)

@@ -93,7 +93,7 @@ pub fn run(config: &Config, signal: &AtomicUsize) -> Result<Report, Failure> {
     let build = || match (config.mode, there) {
         (Mode::Merge, Existing::Dataset) => {
             let earlier = Earlier::read(&config.out)?;
-            let config = earlier.adapt_settings(&earlier.adapt_personal(&earlier.adapt(config)?)?)?;
+            let config = earlier.adapt_personal(&earlier.adapt(config)?)?;
             build(&config, &staging, signal, Some(&earlier))
         }
         _ => build(config, &staging, signal, None),

@@ -14,12 +14,11 @@ use crate::model::vocabulary::{Classification, State};
 use crate::sources::{self, Settings};
 
 impl Earlier {
-    /// The configuration with the dataset's settings of the sources, where it does not tell its own.
+    /// Gives the configuration the dataset's settings of the sources, where it does not tell its own.
     ///
     /// # Errors
     /// When the dataset tells what can't be told.
-    pub(super) fn adapt_settings(&self, config: &Config) -> Result<Config> {
-        let mut config = config.clone();
+    pub(super) fn adapt_settings(&self, config: &mut Config) -> Result<()> {
         for (name, facts) in &self.manifest.settings {
             let damaged = |what: &str| {
                 anyhow!("the manifest of {} is damaged: settings.{}{what}", shown(&config.out), printable(name))
@@ -30,7 +29,7 @@ impl Earlier {
             let told = std::mem::take(&mut config.settings[number]);
             config.settings[number] = told.or(there);
         }
-        Ok(config)
+        Ok(())
     }
 }
 

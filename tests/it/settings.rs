@@ -239,11 +239,14 @@ fn damaged_settings_are_refused() {
     ] {
         tell_manifest(&place, damaged);
         let before = digests(&place.lake());
-        for run in [merge(&place, &[]), merge(&place, ZURICH), place.run(&["replay", "lake"])] {
+        let upkeep = ["replay", "compact"].map(|command| place.run(&[command, "lake"]));
+        for run in [merge(&place, &[]), merge(&place, ZURICH)].into_iter().chain(upkeep) {
             let run = run.exits(1);
             assert!(run.stderr.starts_with("error: the manifest of lake is damaged: settings."), "{}", run.stderr);
             assert!(run.stderr.contains(what), "{}", run.stderr);
         }
+        let run = place.run(&["verify", "lake"]).exits(1);
+        assert!(run.stdout.contains("its last run did not leave the dataset that is there"), "{}", run.stdout);
         assert_eq!((digests(&place.lake()), place.names()), (before, vec!["in".to_owned(), "lake".to_owned()]));
     }
 }
