@@ -162,8 +162,8 @@ pub fn compact(config: &Config, signal: &AtomicUsize) -> Result<CompactReport, F
     })
 }
 
-/// Tries the quarantine of the dataset at `config.out` again, with what is told now and else its own settings: an entry that gives
-/// nothing but rows leaves it, and its rows are merged.
+/// Tries the quarantine of the dataset at `config.out` again, with what is told now and else its own settings: an entry
+/// that gives nothing but rows leaves it, and its rows are merged.
 ///
 /// # Errors
 /// Why nothing visible has changed.
