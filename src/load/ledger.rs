@@ -131,12 +131,17 @@ impl Ledger {
         Ok(())
     }
 
-    /// Ends a run with its line in the history; `manifest` is of the dataset as it is now. Tells the settings that are
-    /// others than before it.
+    /// Ends a run with its line in the history; `manifest` is of the dataset as it is now, and `once` are settings that
+    /// held for this run alone. Tells the settings that are others than before it.
     ///
     /// # Errors
     /// When the totals are not those of the manifest, or the line before can't be read.
-    pub fn end(&mut self, run: Run, manifest: &Manifest) -> Result<Vec<ChangedSetting>> {
+    pub fn end(
+        &mut self,
+        run: Run,
+        manifest: &Manifest,
+        once: Option<BTreeMap<String, SettingsFacts>>,
+    ) -> Result<Vec<ChangedSetting>> {
         let rows = self.rows();
         ensure!(rows == manifest.rows, "{} rows are there, {rows} are in the totals", manifest.rows);
         let last = self.history.last(1)?.pop();
@@ -162,6 +167,7 @@ impl Ledger {
             run,
             dataset,
             settings: manifest.settings.clone(),
+            once,
             totals: by_currency(&self.totals),
         };
         let changed = last.map(|last| line.changed_settings(&last)).unwrap_or_default();
@@ -283,6 +289,9 @@ pub struct RunLine {
     /// What was told of the sources when it was made, as in the manifest.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settings: BTreeMap<String, SettingsFacts>,
+    /// What was told for this run alone in place of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub once: Option<BTreeMap<String, SettingsFacts>>,
     /// Its totals by source and currency.
     pub totals: Vec<SourceTotals>,
 }
@@ -293,15 +302,16 @@ impl RunLine {
     pub fn changed_settings(&self, before: &Self) -> Vec<ChangedSetting> {
         let sources: BTreeSet<&str> = before.totals.iter().map(|totals| &*totals.source).collect();
         let none = SettingsFacts::default();
+        let now = self.once.as_ref().unwrap_or(&self.settings);
         let changed = |source| {
-            let [was, is] = [before, self].map(|line| line.settings.get(source).unwrap_or(&none));
-            changed(source, was, is)
+            let [was, is] = [&before.settings, now].map(|settings| settings.get(source).unwrap_or(&none));
+            changed(source, was, is, self.once.is_some())
         };
         sources.into_iter().flat_map(changed).collect()
     }
 }
 
-/// A setting of a source that is another one from a run on.
+/// A setting of a source that is another one from a run on, or in a run alone.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
 pub struct ChangedSetting {
     /// The source.
@@ -312,25 +322,30 @@ pub struct ChangedSetting {
     pub was: Option<String>,
     /// What it is.
     pub is: Option<String>,
+    /// Whether that holds for this run alone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub once: bool,
 }
 
 impl std::fmt::Display for ChangedSetting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { source, setting, was, is } = self;
-        write!(f, "from this run on, ")?;
+        let Self { source, setting, was, is, once } = self;
+        let (when, there, then) = match once {
+            true => ("in this run alone", "the dataset's", "later runs have the dataset's again"),
+            false => ("from this run on", "before", "rows that are there stay as they are"),
+        };
         match is {
             Some(is) => {
                 let was = was.as_deref().unwrap_or("none");
-                write!(f, "the {setting} of {source} is {is} (before: {was})")
+                write!(f, "{when}, the {setting} of {source} is {is} ({there}: {was}); {then}")
             }
-            None => write!(f, "the words for the {setting} of {source} are others"),
-        }?;
-        write!(f, "; rows that are there stay as they are")
+            None => write!(f, "{when}, the words for the {setting} of {source} are others; {then}"),
+        }
     }
 }
 
 /// The settings of `source` that were `before` and are others `now`.
-fn changed(source: &str, before: &SettingsFacts, now: &SettingsFacts) -> Vec<ChangedSetting> {
+fn changed(source: &str, before: &SettingsFacts, now: &SettingsFacts, once: bool) -> Vec<ChangedSetting> {
     let zone =
         |facts: &SettingsFacts| Some(facts.timezone.clone().unwrap_or_else(|| Zone::default().name().to_owned()));
     let settings = [
@@ -340,7 +355,7 @@ fn changed(source: &str, before: &SettingsFacts, now: &SettingsFacts) -> Vec<Cha
         ("classification", before.classification != now.classification, None, None),
     ];
     let changed = settings.into_iter().filter(|(_, differs, ..)| *differs);
-    changed.map(|(setting, _, was, is)| ChangedSetting { source: source.to_owned(), setting, was, is }).collect()
+    changed.map(|(setting, _, was, is)| ChangedSetting { source: source.to_owned(), setting, was, is, once }).collect()
 }
 
 /// The runs that made a dataset, as lines; the last ones are read when they are asked for.

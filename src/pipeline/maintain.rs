@@ -17,7 +17,7 @@ use crate::load::compact;
 use crate::load::keys::Reading;
 use crate::load::ledger::{ChangedSetting, Ledger, Run, RunKind};
 use crate::load::loader::{self, Batch, Loaded, Loader};
-use crate::load::manifest::{DumpFacts, Manifest};
+use crate::load::manifest::{DumpFacts, Manifest, SettingsFacts};
 use crate::load::parquet_file::Setup;
 use crate::load::quarantine::{self, Again, Entry, QuarantineWriter};
 use crate::model::counts::SourceCounts;
@@ -100,12 +100,14 @@ struct End<'a> {
     ledger: Ledger,
     quarantine: quarantine::Summary,
     run: Run,
+    /// Settings that held for this run alone.
+    once: Option<BTreeMap<String, SettingsFacts>>,
 }
 
 /// Ends a snapshot: its manifest with the files in `loaded`, the run in its history, and the report of the run before.
 /// Tells the settings that are others now.
 fn finish(staging: &Staging, earlier: &Earlier, end: End<'_>) -> Result<Vec<ChangedSetting>> {
-    let End { mut manifest, loaded, mut ledger, quarantine, run } = end;
+    let End { mut manifest, loaded, mut ledger, quarantine, run, once } = end;
     let mut files = file_facts(staging, loaded)?;
     files.extend(loaded.kept.iter().cloned());
     files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -113,7 +115,7 @@ fn finish(staging: &Staging, earlier: &Earlier, end: End<'_>) -> Result<Vec<Chan
     manifest.files = files;
     manifest.replaced.extend(replaced_facts(staging, loaded)?);
     let context = "the numbers of this run do not add up, so nothing is published";
-    let settings_changed = ledger.end(run, &manifest).context(context)?;
+    let settings_changed = ledger.end(run, &manifest, once).context(context)?;
     kept::write(staging, manifest, &ledger, &quarantine, earlier.report()?)?;
     Ok(settings_changed)
 }
@@ -157,7 +159,7 @@ pub fn compact(config: &Config, signal: &AtomicUsize) -> Result<CompactReport, F
         let (quarantine_digest, quarantine) = quarantine.finish().context("can't write the quarantine")?;
         let manifest = Manifest { run_id: run_id.clone(), quarantine_digest, ..before.clone() };
         let run = Run::new(RunKind::Compact);
-        finish(staging, earlier, End { manifest, loaded: &loaded, ledger, quarantine, run })?;
+        finish(staging, earlier, End { manifest, loaded: &loaded, ledger, quarantine, run, once: None })?;
         Ok((report(&run_id), Some(run_id)))
     })
 }
@@ -368,8 +370,8 @@ impl<'a> Replay<'a> {
         let loaded = loaded?;
         (self.report.dropped, self.report.replaced) = (loaded.dropped.rows(), loaded.replaced.rows());
         let settings = self.config.settings_facts();
-        let mut manifest =
-            Manifest { run_id: run_id.clone(), quarantine_digest, dumps: self.dumps, settings, ..before.clone() };
+        let once = (settings != before.settings).then_some(settings);
+        let mut manifest = Manifest { run_id: run_id.clone(), quarantine_digest, dumps: self.dumps, ..before.clone() };
         for dropped in [&loaded.dropped, &loaded.replaced] {
             dropped.take_from(&mut manifest.dumps)?;
         }
@@ -390,7 +392,7 @@ impl<'a> Replay<'a> {
         run.released = report.passed;
         (run.dropped_identical, run.dropped_differing) = loaded.dropped.split();
         (run.replaced_identical, run.replaced_differing) = loaded.replaced.split();
-        let end = End { manifest, loaded: &loaded, ledger: self.ledger, quarantine, run };
+        let end = End { manifest, loaded: &loaded, ledger: self.ledger, quarantine, run, once };
         let settings_changed = finish(self.staging, self.earlier, end)?;
         Ok((ReplayReport { run_id: run_id.clone(), settings_changed, ..self.report }, Some(run_id)))
     }

@@ -650,7 +650,7 @@ impl<'a> Attempt<'a> {
         for (source, counts) in sources::ALL.iter().zip(&self.totals.sources) {
             ledger.add(source.name(), counts, |dump| &run_dumps[dump].path);
         }
-        let ended = ledger.take_out(&written.replaced).and_then(|()| ledger.end(run, &manifest));
+        let ended = ledger.take_out(&written.replaced).and_then(|()| ledger.end(run, &manifest, None));
         let settings_changed = ended.context(context)?;
         let lines = self.quarantined_before + self.totals.quarantined;
         if manifest.quarantined != lines {

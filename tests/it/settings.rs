@@ -41,10 +41,15 @@ fn settings(place: &Place) -> Value {
     place.manifest()["settings"].clone()
 }
 
-/// The settings of each run, by the history.
-fn history(place: &Place) -> Vec<Value> {
+/// The lines of the history.
+fn lines(place: &Place) -> Vec<Value> {
     let text = fs::read_to_string(place.lake().join("_paynorm/history.jsonl")).unwrap();
-    text.lines().map(|line| parse(line)["settings"].clone()).collect()
+    text.lines().map(parse).collect()
+}
+
+/// The settings of the dataset after each run, by the history.
+fn history(place: &Place) -> Vec<Value> {
+    lines(place).iter().map(|line| line["settings"].clone()).collect()
 }
 
 /// Replaces the settings of the manifest.
@@ -73,16 +78,22 @@ fn a_replay_has_the_settings_of_the_dataset_unless_others_are_told() {
     let run = place.run(&["replay", "lake", "--timezone", "paydata=UTC"]).exits(0);
     assert_eq!(
         run.stderr,
-        "warning: from this run on, the timezone of paydata is UTC (before: Europe/Zurich); rows that are there stay as they \
-         are\n"
+        "warning: in this run alone, the timezone of paydata is UTC (the dataset's: Europe/Zurich); later runs have the \
+         dataset's again\n"
     );
     let expected = ["1 2021-03-29T00:30:00.000000Z", "2 2021-03-28T02:30:00.000000Z"];
     assert_eq!(column(&place, "occurred_at"), expected);
-    assert_eq!(settings(&place), Value::Null, "UTC is the default");
-    assert_eq!(history(&place), [json!({"paydata": {"timezone": "Europe/Zurich"}}), Value::Null]);
+    let zurich = json!({"paydata": {"timezone": "Europe/Zurich"}});
+    assert_eq!((settings(&place), history(&place)), (zurich.clone(), vec![zurich.clone(); 2]));
+    assert_eq!(lines(&place).iter().map(|line| &line["once"]).collect::<Vec<_>>(), [&Value::Null, &json!({})]);
     let page = fs::read_to_string(place.lake().join("_paynorm/report.html")).unwrap();
-    assert!(page.contains("the timezone of paydata is UTC (before: Europe/Zurich)"));
+    assert!(page.contains("the timezone of paydata is UTC (the dataset&#39;s: Europe/Zurich)"), "{page}");
     place.run(&["verify", "lake"]).exits(0);
+    // The next merge is as if that had not been.
+    place.write("in/b.json", format!("[{}]", booked("3", SKIPPED)).as_bytes());
+    let run = merge(&place, &["--json"]).exits(3);
+    assert_eq!((run.stderr.as_str(), &parse(&run.stdout)["merge"]["settings_changed"]), ("", &Value::Null));
+    assert_eq!((settings(&place), column(&place, "occurred_at").len()), (zurich, 2));
 }
 
 #[test]
