@@ -304,6 +304,7 @@ impl<'a> Worker<'a> {
             std::mem::swap(&mut batch, spare);
             batch.partitions.clear();
             batch.keys.clear();
+            batch.keys.reserve_exact(keys.len());
             let sorted = periods.is_sorted();
             if !sorted {
                 periods.sort_unstable();

@@ -218,11 +218,11 @@ impl Numbers {
     }
 }
 
-/// Empties a buffer and makes room in it, without copying what was there.
+/// Empties a buffer and makes room in it, without copying what was there; somewhat more, as the next rows take another size.
 fn renew<T>(buffer: &mut Vec<T>, room: usize) {
     buffer.clear();
     if buffer.capacity() < room {
-        *buffer = Vec::with_capacity(room);
+        *buffer = Vec::with_capacity(room + room / 8);
     }
 }
 

@@ -30,13 +30,14 @@ use crate::config::{Config, Mode};
 use crate::extract::chunks::{Buffers, Chunk, Item, Shapes};
 use crate::extract::discover::{Discovered, Dump, STANDARD_INPUT, discover};
 use crate::load::commit::{self, Existing, Staging, existing};
-use crate::load::keys::Reading;
+use crate::load::keys::{KeyEntry, Reading};
 use crate::load::ledger::{Ledger, Run, RunKind};
 use crate::load::loader::{self, Batch, Loaded, Loader, LoaderSettings};
 use crate::load::manifest::{self, DumpFacts, FileFacts, Manifest};
 use crate::load::parquet_file::DataFile;
 use crate::load::quarantine::{self, Again, QuarantineWriter, Rejected};
 use crate::load::read_back::Dropped;
+use crate::model::cells::Cells;
 use crate::model::columns;
 use crate::model::counts::{Cases, SourceCounts, add_cases};
 use crate::model::paths::shown;
@@ -321,6 +322,20 @@ impl Window {
     }
 }
 
+/// Parts of batches that are done with, to be filled again.
+#[derive(Default)]
+struct Spares {
+    cells: Vec<Cells>,
+    keys: Vec<Vec<KeyEntry>>,
+}
+
+impl Spares {
+    fn pop(&mut self) -> Batch {
+        let (cells, keys) = (self.cells.pop().unwrap_or_default(), self.keys.pop().unwrap_or_default());
+        Batch { cells, keys, ..Batch::default() }
+    }
+}
+
 /// What a merge adds to.
 struct Merge<'a> {
     earlier: &'a Earlier,
@@ -352,8 +367,7 @@ struct Attempt<'a> {
     window: Window,
     /// What came since the last block ended.
     block: Window,
-    /// Batches that are written, to be filled again.
-    spares: Mutex<Vec<Batch>>,
+    spares: Mutex<Spares>,
 }
 
 impl<'a> Attempt<'a> {
@@ -439,8 +453,7 @@ impl<'a> Attempt<'a> {
             let ((next, noted), normalized) =
                 rayon::join(|| (feed.next_wave(wave_bytes), self.note(loader)), || self.normalize(wave, &workspace));
             noted?;
-            self.window.noted = self.window.batches.len();
-            self.block.noted = self.block.batches.len();
+            self.free_noted();
             self.take(normalized, loader)?;
             self.interrupted()?;
             wave = match next {
@@ -458,7 +471,7 @@ impl<'a> Attempt<'a> {
         }
         self.end_block(loader)?;
         self.write(loader)?;
-        self.spares().clear();
+        *self.spares() = Spares::default();
         Ok(None)
     }
 
@@ -473,7 +486,7 @@ impl<'a> Attempt<'a> {
                     let (rank, source_file) = (self.ranks[dump], &*self.found.dumps[dump].name);
                     let origin = Origin { dump, rank, reading: Reading::Newer, source_file };
                     let mut scratch = workspace.scratch();
-                    scratch.spare = self.spares().pop().unwrap_or_default();
+                    scratch.spare = self.spares().pop();
                     let normalized = Box::new(normalize(&chunk, origin, &self.rules, &mut scratch));
                     let facts = ChunkFacts::of(&chunk);
                     workspace.give_back(scratch, chunk);
@@ -573,11 +586,21 @@ impl<'a> Attempt<'a> {
             return Ok(());
         }
         loader.write(&window.batches)?;
-        self.spares().extend(window.batches.into_iter().filter(|batch| batch.cells.is_spare()));
+        self.spares().cells.extend(window.batches.into_iter().map(|batch| batch.cells).filter(Cells::is_spare));
         Ok(())
     }
 
-    fn spares(&self) -> MutexGuard<'_, Vec<Batch>> {
+    /// Takes the keys out of what the loader has noted, to be filled again.
+    fn free_noted(&mut self) {
+        let mut spares = self.spares.lock().expect("nobody panics with the lock");
+        for window in [&mut self.window, &mut self.block] {
+            let noted = &mut window.batches[window.noted..];
+            spares.keys.extend(noted.iter_mut().map(|batch| std::mem::take(&mut batch.keys)));
+            window.noted = window.batches.len();
+        }
+    }
+
+    fn spares(&self) -> MutexGuard<'_, Spares> {
         self.spares.lock().expect("nobody panics with the lock")
     }
 
