@@ -191,7 +191,7 @@ columns! {
     27 charge_attempt_id Text null Unique plain "the attempt to charge that made the transaction" |p| p.row.charge_attempt_id.as_deref();
     28 provider Text null Words plain "the payment gateway" |p| p.row.provider.as_deref();
     29 provider_transaction_id Text null Unique plain "the gateway's id of the transaction" |p| p.row.provider_transaction_id.as_deref();
-    30 provider_account_id Text null Unique plain "the merchant's account at the gateway" |p| p.row.provider_account_id.as_deref();
+    30 provider_account_id Text null Words plain "the merchant's account at the gateway" |p| p.row.provider_account_id.as_deref();
     31 provider_payment_method_id Text null Unique plain "the gateway's id of the means of payment" |p| p.row.provider_payment_method_id.as_deref();
     32 accounting_code Text null Words plain "the merchant's accounting code" |p| p.row.accounting_code.as_deref();
     33 campaign_id Text null Words plain "the campaign" |p| p.row.campaign_id.as_deref();
