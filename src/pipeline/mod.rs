@@ -325,14 +325,37 @@ impl Window {
 /// Parts of batches that are done with, to be filled again.
 #[derive(Default)]
 struct Spares {
-    cells: Vec<Cells>,
+    /// By what they take in memory, in [`SPARE_UNIT`]s.
+    cells: BTreeMap<usize, Vec<Cells>>,
     keys: Vec<Vec<KeyEntry>>,
 }
 
+/// Spares that differ by less are of one size.
+const SPARE_UNIT: usize = 64 << 10;
+
 impl Spares {
-    fn pop(&mut self) -> Batch {
-        let (cells, keys) = (self.cells.pop().unwrap_or_default(), self.keys.pop().unwrap_or_default());
-        Batch { cells, keys, ..Batch::default() }
+    fn push(&mut self, cells: Cells) {
+        if cells.is_spare() {
+            self.cells.entry(cells.memory() / SPARE_UNIT).or_default().push(cells);
+        }
+    }
+
+    /// An empty batch for rows of about `bytes` bytes. Spares that are much smaller or larger would all grow to the size of
+    /// the largest batch: where none fits, one is given up.
+    fn pop(&mut self, bytes: usize) -> Batch {
+        let fitting = self.cells.range(bytes / 2 / SPARE_UNIT..=bytes * 2 / SPARE_UNIT).next();
+        let size = fitting.or_else(|| self.cells.last_key_value()).map(|(size, _)| *size);
+        let fits = fitting.is_some();
+        let cells = size.and_then(|size| {
+            let same = self.cells.get_mut(&size)?;
+            let cells = same.pop();
+            if same.is_empty() {
+                self.cells.remove(&size);
+            }
+            cells
+        });
+        let cells = cells.filter(|_| fits).unwrap_or_default();
+        Batch { cells, keys: self.keys.pop().unwrap_or_default(), ..Batch::default() }
     }
 }
 
@@ -486,7 +509,7 @@ impl<'a> Attempt<'a> {
                     let (rank, source_file) = (self.ranks[dump], &*self.found.dumps[dump].name);
                     let origin = Origin { dump, rank, reading: Reading::Newer, source_file };
                     let mut scratch = workspace.scratch();
-                    scratch.spare = self.spares().pop();
+                    scratch.spare = self.spares().pop(chunk.bytes.len());
                     let normalized = Box::new(normalize(&chunk, origin, &self.rules, &mut scratch));
                     let facts = ChunkFacts::of(&chunk);
                     workspace.give_back(scratch, chunk);
@@ -585,8 +608,11 @@ impl<'a> Attempt<'a> {
         if window.batches.is_empty() {
             return Ok(());
         }
+        // Encoding needs the memory of those that no batch of the window needed.
+        self.spares().cells.clear();
         loader.write(&window.batches)?;
-        self.spares().cells.extend(window.batches.into_iter().map(|batch| batch.cells).filter(Cells::is_spare));
+        let mut spares = self.spares();
+        window.batches.into_iter().for_each(|batch| spares.push(batch.cells));
         Ok(())
     }
 
