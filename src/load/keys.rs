@@ -283,9 +283,9 @@ impl Keys {
         let bucket = &mut self.buckets[number];
         let size = ENTRY_BYTES + id.len();
         if !bucket.is_empty() && bucket.capacity() - bucket.len() < size {
-            // A bucket that grows step by step is copied each time, into fresh memory.
-            bucket
-                .reserve_exact((self.most >> BUCKET_BITS).saturating_sub(bucket.len()).max(size).max(bucket.len() / 2));
+            // Growing step by step means to be copied each time, into fresh memory; all buckets come to much the same size.
+            let share = (self.most >> BUCKET_BITS).saturating_sub(bucket.len());
+            bucket.reserve_exact(share.max(bucket.len() / 2).max(size));
         }
         put(bucket, hash, entry, id, place);
         self.bytes += size;
