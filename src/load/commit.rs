@@ -9,7 +9,8 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -402,7 +403,10 @@ fn make_durable(snapshot: &Path) -> Result<()> {
 
 /// Makes files durable while others are still written, so that little is left to wait for at the end.
 #[derive(Debug, Default)]
-pub(super) struct EarlySync(Option<JoinHandle<Result<()>>>);
+pub(super) struct EarlySync {
+    thread: Option<JoinHandle<Result<()>>>,
+    stop: Arc<AtomicBool>,
+}
 
 impl EarlySync {
     /// Begins with the files at `paths`, unless it is still busy: what is left out then is left to the end.
@@ -410,21 +414,24 @@ impl EarlySync {
     /// # Errors
     /// When one of the files before can't be made durable.
     pub(super) fn begin(&mut self, paths: impl Iterator<Item = PathBuf>) -> Result<()> {
-        if self.0.as_ref().is_some_and(|thread| !thread.is_finished()) {
+        if self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
             return Ok(());
         }
-        let paths: Vec<PathBuf> = paths.collect();
+        let (paths, stop): (Vec<PathBuf>, _) = (paths.collect(), Arc::default());
         std::mem::take(self).end()?;
-        self.0 = Some(thread::spawn(move || paths.iter().try_for_each(|path| sync(path))));
+        self.stop = Arc::clone(&stop);
+        let go_on = move |_: &&PathBuf| !stop.load(Ordering::Relaxed);
+        self.thread = Some(thread::spawn(move || paths.iter().take_while(go_on).try_for_each(|path| sync(path))));
         Ok(())
     }
 
-    /// Waits until it is done.
+    /// Has it stop behind the file that it is at.
     ///
     /// # Errors
     /// When one of the files can't be made durable.
     pub(super) fn end(self) -> Result<()> {
-        self.0.map_or(Ok(()), |thread| thread.join().map_err(|_| anyhow!("a thread that syncs panicked"))?)
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.map_or(Ok(()), |thread| thread.join().map_err(|_| anyhow!("a thread that syncs panicked"))?)
     }
 }
 
