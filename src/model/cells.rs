@@ -333,10 +333,10 @@ impl Cells {
         characters + self.offsets.capacity() * size_of::<i32>() + self.numbers.capacity() * size_of::<i64>() + places
     }
 
-    /// Whether they are worth being filled again.
+    /// Whether they are worth being filled again: large ones would hold memory for rows that may never come.
     #[must_use]
     pub fn is_spare(&self) -> bool {
-        self.characters[0].capacity() <= MOST_KEPT
+        self.characters.len() == 1 && self.characters[0].capacity() <= MOST_KEPT
     }
 }
 
@@ -551,6 +551,7 @@ mod tests {
             let ordered: Vec<_> = order.unwrap_or(&[0, 1, 2]).iter().map(|&row| all[row as usize]).collect();
             assert_eq!(read(&[cells.all()]), owned(&ordered));
             assert_eq!((cells.characters.len(), cells.characters[0].capacity()), (2, 0));
+            assert!(!cells.is_spare());
             cells.renew(0, Room::default());
             assert!(cells.is_spare() && cells.memory() < MOST_KEPT);
         }
