@@ -312,8 +312,7 @@ impl<'a> Replay<'a> {
         let shapes = Shapes { envelope_keys: &keys, told: &told };
         let buffers = Buffers::default();
         let sizes = Sizes { read: text.len().max(1), chunk: text.len(), block: u64::MAX };
-        let source =
-            entry.source.as_deref().and_then(|name| sources::ALL.iter().position(|known| known.name() == name));
+        let source = entry.source.as_deref().and_then(sources::number_of);
         let source = self.config.forced_source(&entry.source_file).or(source);
         let mut chunks = Chunks::new(text, shapes, &buffers, sizes, source);
         let rank = loader::rank(&self.paths, &entry.source_file).context("an entry's dump is not in the manifest")?;

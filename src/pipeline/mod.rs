@@ -748,7 +748,7 @@ impl<'a> Attempt<'a> {
     /// Takes the rows that others replaced out of the counts.
     fn drop_counts(&mut self, dropped: &Dropped) -> Result<()> {
         for (source, counts) in &dropped.sources {
-            let number = sources::ALL.iter().position(|known| known.name() == source).context("an unknown source")?;
+            let number = sources::number_of(source).context("an unknown source")?;
             ensure!(self.totals.sources[number].take_out(counts), "rows of {source} were dropped that were not read");
             self.totals.identical += counts.identical;
             self.totals.differing += counts.differing;
@@ -863,8 +863,7 @@ enum Known {
 /// The number of the one source that tells a record.
 fn told(text: &[u8]) -> Option<usize> {
     let told = Told::of(std::str::from_utf8(text).ok()?).ok()?;
-    let source = told.one()?;
-    sources::ALL.iter().position(|known| known.name() == source.name())
+    sources::number_of(told.one()?.name())
 }
 
 fn json(value: &impl serde::Serialize) -> Result<Vec<u8>> {

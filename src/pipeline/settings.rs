@@ -23,8 +23,7 @@ impl Earlier {
             let damaged = |what: &str| {
                 anyhow!("the manifest of {} is damaged: settings.{}{what}", shown(&config.out), printable(name))
             };
-            let number = sources::ALL.iter().position(|source| source.name() == name);
-            let number = number.ok_or_else(|| damaged(" is of no known source"))?;
+            let number = sources::number_of(name).ok_or_else(|| damaged(" is of no known source"))?;
             let there = settings(facts).map_err(damaged)?;
             let told = std::mem::take(&mut config.settings[number]);
             config.settings[number] = told.or(there);

@@ -373,8 +373,8 @@ fn memory(text: &str) -> Result<u64> {
 /// # Errors
 /// When there is none, with the one that may be meant.
 pub fn source_number(name: &str) -> Result<usize> {
-    let names: Vec<_> = sources::ALL.iter().map(|source| source.name()).collect();
-    names.iter().position(|known| *known == name).ok_or_else(|| {
+    sources::number_of(name).ok_or_else(|| {
+        let names: Vec<_> = sources::ALL.iter().map(|source| source.name()).collect();
         let hint = nearest(name, &names).map_or_else(|| names.join(", "), |near| format!("did you mean {near}?"));
         anyhow!("{name:?} is no known source\n  hint: {hint}")
     })

@@ -167,7 +167,13 @@ use documented;
 /// The source with that name.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static dyn Source> {
-    ALL.iter().copied().find(|source| source.name() == name)
+    number_of(name).map(|number| ALL[number])
+}
+
+/// The place in [`ALL`] of the source with that name.
+#[must_use]
+pub fn number_of(name: &str) -> Option<usize> {
+    ALL.iter().position(|source| source.name() == name)
 }
 
 /// The keys under which any source's envelope holds its records.
