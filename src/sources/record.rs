@@ -458,9 +458,7 @@ impl<'a> Field<'a> {
     fn id(&self) -> Result<Text<'a>, Reject> {
         match self.value.kind {
             Type::String { .. } => self.text(),
-            Type::Number if !self.value.raw.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) => {
-                Ok(Some(Cow::Borrowed(self.value.raw)))
-            }
+            Type::Number if !self.value.raw.contains(['.', 'e', 'E']) => Ok(Some(Cow::Borrowed(self.value.raw))),
             _ => Err(self.wrong_type("a string or an integer")),
         }
     }
