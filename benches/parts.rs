@@ -46,7 +46,7 @@ fn told(text: &[u8]) -> Option<usize> {
 fn chunks(dump: &[u8], buffers: &Buffers, mut each: impl FnMut(Chunk)) {
     let keys = sources::envelope_keys();
     let shapes = Shapes { envelope_keys: &keys, told: &told };
-    let sizes = Sizes { read: 256 << 10, chunk: 1 << 20, block: 1 << 20 };
+    let sizes = Sizes { read: 64 << 10, chunk: 1 << 20, block: 1 << 20 };
     let mut chunks = Chunks::new(dump, shapes, buffers, sizes, None);
     while let Some(chunk) = chunks.next_chunk().expect("memory can be read") {
         each(chunk);

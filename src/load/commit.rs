@@ -409,7 +409,7 @@ pub(super) struct EarlySync {
 }
 
 impl EarlySync {
-    /// Begins with the files at `paths`, unless it is still busy: what is left out then is left to the end.
+    /// Begins with the files at `paths`, which are not looked at while it is still busy: the end sees to all files.
     ///
     /// # Errors
     /// When one of the files before can't be made durable.
