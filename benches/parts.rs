@@ -15,7 +15,7 @@ use paynorm::model::columns::COLUMNS;
 use paynorm::model::json::Reader;
 use paynorm::normalize::{Origin, Rules, Scratch, normalize};
 use paynorm::sources::record::Record;
-use paynorm::sources::{self, Settings, Told};
+use paynorm::sources::{self, Settings};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -38,14 +38,9 @@ fn dump(source: &str, shape: &str) -> Vec<u8> {
     files.iter().flat_map(|file| std::fs::read(file).expect("it can be read")).collect()
 }
 
-fn told(text: &[u8]) -> Option<usize> {
-    let source = Told::of(std::str::from_utf8(text).ok()?).ok()?.one()?;
-    sources::ALL.iter().position(|known| known.name() == source.name())
-}
-
 fn chunks(dump: &[u8], buffers: &Buffers, mut each: impl FnMut(Chunk)) {
     let keys = sources::envelope_keys();
-    let shapes = Shapes { envelope_keys: &keys, told: &told };
+    let shapes = Shapes { envelope_keys: &keys, told: &sources::told };
     let sizes = Sizes { read: 64 << 10, chunk: 1 << 20, block: 1 << 20 };
     let mut chunks = Chunks::new(dump, shapes, buffers, sizes, None);
     while let Some(chunk) = chunks.next_chunk().expect("memory can be read") {

@@ -21,7 +21,7 @@ use paynorm::model::columns::COLUMNS;
 use paynorm::model::json::Reader;
 use paynorm::normalize::Scratch;
 use paynorm::sources;
-use paynorm_fuzz::{Outcome, Row, WHOLE, chunks, outcome, told};
+use paynorm_fuzz::{Outcome, Row, WHOLE, chunks, outcome};
 
 /// Records are taken with their members apart, as text.
 type Members = Vec<(String, String)>;
@@ -216,14 +216,14 @@ fn alone(record: &[u8], source: usize) -> Option<Fate> {
 
 fuzz_target!(|input: Input<'_>| -> Corpus {
     let texts: Vec<_> = input.records.iter().take(8).map(Changed::text).collect();
-    let first = texts.iter().find_map(|text| told(text));
+    let first = texts.iter().find_map(|text| sources::told(text));
     let forced = usize::from(input.source) % sources::ALL.len();
     let mut kept = Corpus::Reject;
     for (source, named) in [(Some(forced), true), (first, true), (first, false)] {
         let Some(source) = source else { continue };
         let records: Vec<_> = texts.iter().filter_map(|text| Some((&text[..], alone(text, source)?))).collect();
         let named = named.then_some(source);
-        if named.is_some() || records.iter().find_map(|(text, _)| told(text)) == Some(source) {
+        if named.is_some() || records.iter().find_map(|(text, _)| sources::told(text)) == Some(source) {
             input.check(&records, named);
             kept = Corpus::Keep;
         }

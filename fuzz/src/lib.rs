@@ -10,7 +10,7 @@ use paynorm::load::partition::Partitioning;
 use paynorm::model::cells::array;
 use paynorm::model::columns::COLUMNS;
 use paynorm::normalize::{Normalized, Origin, Rules, Scratch, normalize};
-use paynorm::sources::{self, Settings, Told};
+use paynorm::sources::{self, Settings};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -18,16 +18,10 @@ use serde_json::value::RawValue;
 /// Sizes at which no dump of a target is cut.
 pub const WHOLE: Sizes = Sizes { read: 1 << 16, chunk: 1 << 17, block: 1 << 40 };
 
-/// The number of the one source that tells a record.
-pub fn told(text: &[u8]) -> Option<usize> {
-    let source = Told::of(std::str::from_utf8(text).ok()?).ok()?.one()?;
-    sources::ALL.iter().position(|known| known.name() == source.name())
-}
-
 /// The chunks of a dump in memory, and how its bytes were counted.
 pub fn chunks(dump: &[u8], sizes: Sizes, source: Option<usize>) -> (Vec<Chunk>, ByteCounts) {
     let keys = sources::envelope_keys();
-    let (shapes, buffers) = (Shapes { envelope_keys: &keys, told: &told }, Buffers::default());
+    let (shapes, buffers) = (Shapes { envelope_keys: &keys, told: &sources::told }, Buffers::default());
     let mut chunks = Chunks::new(dump, shapes, &buffers, sizes, source);
     let mut all = Vec::new();
     while let Some(chunk) = chunks.next_chunk().expect("memory can be read") {

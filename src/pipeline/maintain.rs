@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use serde::Serialize;
 
 use super::earlier::Earlier;
-use super::{Done, Failure, check_signal, end, file_facts, kept, loader_settings, replaced_facts, run_facts, told};
+use super::{Done, Failure, check_signal, end, file_facts, kept, loader_settings, replaced_facts, run_facts};
 use crate::config::Config;
 use crate::extract::chunks::{Buffers, Chunk, Chunks, Shapes, Sizes};
 use crate::load::commit::{self, Existing, Staging, existing};
@@ -309,7 +309,7 @@ impl<'a> Replay<'a> {
     /// The rows that an entry gives; none if anything in it is still bad.
     fn try_one(&mut self, entry: &Entry, text: &[u8], (dump, reading): (usize, Reading)) -> Result<u64> {
         let keys = sources::envelope_keys();
-        let shapes = Shapes { envelope_keys: &keys, told: &told };
+        let shapes = Shapes { envelope_keys: &keys, told: &sources::told };
         let buffers = Buffers::default();
         let sizes = Sizes { read: text.len().max(1), chunk: text.len(), block: u64::MAX };
         let source = entry.source.as_deref().and_then(sources::number_of);

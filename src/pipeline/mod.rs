@@ -44,7 +44,7 @@ use crate::model::paths::shown;
 use crate::model::reject::Reason;
 use crate::normalize::{Normalized, Origin, Rules, Scratch, normalize};
 use crate::report::{MergeReport, Report, RunFacts};
-use crate::sources::{self, Told};
+use crate::sources;
 use earlier::Earlier;
 use feed::{Event, Feed, Stop};
 
@@ -462,7 +462,7 @@ impl<'a> Attempt<'a> {
     /// Reads the dumps to their ends, or until one turns out bad of which something was taken already.
     fn read_all(&mut self, loader: &mut Loader) -> Result<Option<Box<Rejected>>, Failure> {
         let keys = sources::envelope_keys();
-        let shapes = Shapes { envelope_keys: &keys, told: &told };
+        let shapes = Shapes { envelope_keys: &keys, told: &sources::told };
         let workspace = Workspace::default();
         let mut feed = Feed::new(self.config, shapes, &workspace.buffers, &self.found.dumps, self.refused);
         self.config.progress.begin(self.found.dumps.iter().map(|dump| dump.size).sum());
@@ -858,12 +858,6 @@ impl ChunkFacts {
 enum Known {
     Chunk { dump: usize, facts: ChunkFacts, normalized: Box<Normalized> },
     Event(Event),
-}
-
-/// The number of the one source that tells a record.
-fn told(text: &[u8]) -> Option<usize> {
-    let told = Told::of(std::str::from_utf8(text).ok()?).ok()?;
-    sources::number_of(told.one()?.name())
 }
 
 fn json(value: &impl serde::Serialize) -> Result<Vec<u8>> {

@@ -185,6 +185,13 @@ pub fn envelope_keys() -> Vec<&'static str> {
     keys
 }
 
+/// The number of the one source that tells a record.
+#[must_use]
+pub fn told(record: &[u8]) -> Option<usize> {
+    let told = Told::of(std::str::from_utf8(record).ok()?).ok()?;
+    number_of(told.one()?.name())
+}
+
 /// Which sources a record is told by.
 #[derive(Clone, Debug, Default)]
 pub struct Told {

@@ -18,7 +18,7 @@ use paynorm::load::quarantine::{Raw, Rejected};
 use paynorm::model::cells::array;
 use paynorm::model::columns;
 use paynorm::normalize::{Origin, Rules, Scratch, normalize};
-use paynorm::sources::{self, Settings, Told};
+use paynorm::sources::{self, Settings};
 use proptest::prelude::ProptestConfig;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -283,17 +283,11 @@ pub(crate) fn sample_files() -> Vec<(String, PathBuf)> {
 /// Sizes at which nothing is ever cut.
 pub(crate) const WHOLE: Sizes = Sizes { read: 1 << 20, chunk: 1 << 30, block: 1 << 40 };
 
-/// The number of the one source that tells a record.
-pub(crate) fn told(text: &[u8]) -> Option<usize> {
-    let source = Told::of(std::str::from_utf8(text).ok()?).ok()?.one()?;
-    sources::ALL.iter().position(|known| known.name() == source.name())
-}
-
 /// The chunks of a dump in memory, and how its bytes were counted.
 pub(crate) fn chunks(dump: &[u8], sizes: Sizes) -> (Vec<Chunk>, ByteCounts) {
     let keys = sources::envelope_keys();
     let buffers = Buffers::default();
-    let mut chunks = Chunks::new(dump, Shapes { envelope_keys: &keys, told: &told }, &buffers, sizes, None);
+    let mut chunks = Chunks::new(dump, Shapes { envelope_keys: &keys, told: &sources::told }, &buffers, sizes, None);
     let mut all = Vec::new();
     while let Some(chunk) = chunks.next_chunk().unwrap() {
         all.push(chunk);

@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use paynorm::extract::chunks::{Chunk, FaultText, Item, MAX_RECORD, Sizes};
+use paynorm::sources;
 use proptest::prelude::*;
 
-use crate::harness::{cases, chunks, good_with, outcome, reject_line, told};
+use crate::harness::{cases, chunks, good_with, outcome, reject_line};
 
 /// A piece of a dump: what it is, where, and its text.
 #[derive(Clone, PartialEq)]
@@ -329,7 +330,7 @@ proptest! {
             let texts: Vec<_> = pieces.iter().map(|piece| String::from_utf8(piece.text.clone()).unwrap()).collect();
             prop_assert!(pieces.iter().all(|piece| piece.what == "record"), "{dump}: {pieces:?}");
             prop_assert_eq!(&texts, &records, "{}", dump);
-            prop_assert_eq!(source, records.first().and_then(|record| told(record.as_bytes())));
+            prop_assert_eq!(source, records.first().and_then(|record| sources::told(record.as_bytes())));
         }
     }
 
