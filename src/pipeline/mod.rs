@@ -11,14 +11,15 @@ mod kept;
 pub mod maintain;
 mod personal;
 mod settings;
+mod workspace;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use rayon::prelude::*;
@@ -27,26 +28,26 @@ use rustix::io::Errno;
 use tracing::{info, warn};
 
 use crate::config::{Config, Mode};
-use crate::extract::chunks::{Buffers, Chunk, Item, Shapes};
+use crate::extract::chunks::{Chunk, Item, Shapes};
 use crate::extract::discover::{Discovered, Dump, STANDARD_INPUT, discover};
 use crate::load::commit::{self, Existing, Staging, existing};
-use crate::load::keys::{KeyEntry, Reading};
+use crate::load::keys::Reading;
 use crate::load::ledger::{Ledger, Run, RunKind};
 use crate::load::loader::{self, Batch, Loaded, Loader, LoaderSettings};
 use crate::load::manifest::{self, DumpFacts, FileFacts, Manifest};
 use crate::load::parquet_file::DataFile;
 use crate::load::quarantine::{self, Again, QuarantineWriter, Rejected};
 use crate::load::read_back::Dropped;
-use crate::model::cells::Cells;
 use crate::model::columns;
 use crate::model::counts::{Cases, SourceCounts, add_cases};
 use crate::model::paths::shown;
 use crate::model::reject::Reason;
-use crate::normalize::{Normalized, Origin, Rules, Scratch, normalize};
+use crate::normalize::{Normalized, Origin, Rules, normalize};
 use crate::report::{MergeReport, Report, RunFacts};
 use crate::sources;
 use earlier::Earlier;
 use feed::{Event, Feed, Stop};
+use workspace::Workspace;
 
 /// While a larger chunk is normalized, as large records make it, nothing else is read.
 const LARGE_CHUNK: usize = 16 << 20;
@@ -322,43 +323,6 @@ impl Window {
     }
 }
 
-/// Parts of batches that are done with, to be filled again.
-#[derive(Default)]
-struct Spares {
-    /// By what they take in memory, in [`SPARE_UNIT`]s.
-    cells: BTreeMap<usize, Vec<Cells>>,
-    keys: Vec<Vec<KeyEntry>>,
-}
-
-/// Spares that differ by less are of one size.
-const SPARE_UNIT: usize = 64 << 10;
-
-impl Spares {
-    fn push(&mut self, cells: Cells) {
-        if cells.is_spare() {
-            self.cells.entry(cells.memory() / SPARE_UNIT).or_default().push(cells);
-        }
-    }
-
-    /// An empty batch for rows of about `bytes` bytes. Spares that are much smaller or larger would all grow to the size of
-    /// the largest batch: where none fits, one is given up.
-    fn pop(&mut self, bytes: usize) -> Batch {
-        let fitting = self.cells.range(bytes / 2 / SPARE_UNIT..=bytes * 2 / SPARE_UNIT).next();
-        let size = fitting.or_else(|| self.cells.last_key_value()).map(|(size, _)| *size);
-        let fits = fitting.is_some();
-        let cells = size.and_then(|size| {
-            let same = self.cells.get_mut(&size)?;
-            let cells = same.pop();
-            if same.is_empty() {
-                self.cells.remove(&size);
-            }
-            cells
-        });
-        let cells = cells.filter(|_| fits).unwrap_or_default();
-        Batch { cells, keys: self.keys.pop().unwrap_or_default(), ..Batch::default() }
-    }
-}
-
 /// What a merge adds to.
 struct Merge<'a> {
     earlier: &'a Earlier,
@@ -390,7 +354,7 @@ struct Attempt<'a> {
     window: Window,
     /// What came since the last block ended.
     block: Window,
-    spares: Mutex<Spares>,
+    workspace: Arc<Workspace>,
 }
 
 impl<'a> Attempt<'a> {
@@ -441,7 +405,7 @@ impl<'a> Attempt<'a> {
             quarantined_before,
             window: Window::default(),
             block: Window::default(),
-            spares: Mutex::default(),
+            workspace: Arc::default(),
         })
     }
 
@@ -463,20 +427,23 @@ impl<'a> Attempt<'a> {
     fn read_all(&mut self, loader: &mut Loader) -> Result<Option<Box<Rejected>>, Failure> {
         let keys = sources::envelope_keys();
         let shapes = Shapes { envelope_keys: &keys, told: &sources::told };
-        let workspace = Workspace::default();
+        let workspace = Arc::clone(&self.workspace);
         let mut feed = Feed::new(self.config, shapes, &workspace.buffers, &self.found.dumps, self.refused);
         self.config.progress.begin(self.found.dumps.iter().map(|dump| dump.size).sum());
         let wave_bytes = (4 + 4 * self.config.threads) << 20;
         let mut wave: Vec<Event> = Vec::new();
         loop {
             if wave.iter().any(|event| event.weight() > LARGE_CHUNK) {
-                let normalized = self.normalize(std::mem::take(&mut wave), &workspace);
+                let normalized = self.normalize(std::mem::take(&mut wave));
                 self.take(normalized, loader)?;
             }
             let ((next, noted), normalized) =
-                rayon::join(|| (feed.next_wave(wave_bytes), self.note(loader)), || self.normalize(wave, &workspace));
+                rayon::join(|| (feed.next_wave(wave_bytes), self.note(loader)), || self.normalize(wave));
             noted?;
-            self.free_noted();
+            for window in [&mut self.window, &mut self.block] {
+                self.workspace.take_keys(&mut window.batches[window.noted..]);
+                window.noted = window.batches.len();
+            }
             self.take(normalized, loader)?;
             self.interrupted()?;
             wave = match next {
@@ -494,7 +461,7 @@ impl<'a> Attempt<'a> {
         }
         self.end_block(loader)?;
         self.write(loader)?;
-        *self.spares() = Spares::default();
+        self.workspace = Arc::default();
         Ok(None)
     }
 
@@ -502,17 +469,16 @@ impl<'a> Attempt<'a> {
         check_signal(self.signal)
     }
 
-    fn normalize(&self, wave: Vec<Event>, workspace: &Workspace) -> Vec<Known> {
+    fn normalize(&self, wave: Vec<Event>) -> Vec<Known> {
         wave.into_par_iter()
             .map(|event| match event {
                 Event::Chunk(dump, chunk) => {
                     let (rank, source_file) = (self.ranks[dump], &*self.found.dumps[dump].name);
                     let origin = Origin { dump, rank, reading: Reading::Newer, source_file };
-                    let mut scratch = workspace.scratch();
-                    scratch.spare = self.spares().pop(chunk.bytes.len());
+                    let mut scratch = self.workspace.scratch(chunk.bytes.len());
                     let normalized = Box::new(normalize(&chunk, origin, &self.rules, &mut scratch));
                     let facts = ChunkFacts::of(&chunk);
-                    workspace.give_back(scratch, chunk);
+                    self.workspace.give_back(scratch, chunk);
                     Known::Chunk { dump, facts, normalized }
                 }
                 other => Known::Event(other),
@@ -609,25 +575,10 @@ impl<'a> Attempt<'a> {
             return Ok(());
         }
         // Encoding needs the memory of those that no batch of the window needed.
-        self.spares().cells.clear();
+        self.workspace.drop_cells();
         loader.write(&window.batches)?;
-        let mut spares = self.spares();
-        window.batches.into_iter().for_each(|batch| spares.push(batch.cells));
+        self.workspace.take_cells(window.batches);
         Ok(())
-    }
-
-    /// Takes the keys out of what the loader has noted, to be filled again.
-    fn free_noted(&mut self) {
-        let mut spares = self.spares.lock().expect("nobody panics with the lock");
-        for window in [&mut self.window, &mut self.block] {
-            let noted = &mut window.batches[window.noted..];
-            spares.keys.extend(noted.iter_mut().map(|batch| std::mem::take(&mut batch.keys)));
-            window.noted = window.batches.len();
-        }
-    }
-
-    fn spares(&self) -> MutexGuard<'_, Spares> {
-        self.spares.lock().expect("nobody panics with the lock")
     }
 
     fn quarantine(&mut self, rejected: &Rejected) -> Result<()> {
@@ -812,24 +763,6 @@ fn facts_of(staging: &Staging, files: &[DataFile]) -> Result<Vec<FileFacts>> {
         Ok(FileFacts { path, rows, row_groups, bytes: file.bytes, digest: file.digest.clone() })
     };
     files.iter().map(fact).collect()
-}
-
-/// Memory that is used again.
-#[derive(Default)]
-struct Workspace {
-    buffers: Buffers,
-    scratches: Mutex<Vec<Scratch>>,
-}
-
-impl Workspace {
-    fn scratch(&self) -> Scratch {
-        self.scratches.lock().expect("nobody panics with the lock").pop().unwrap_or_default()
-    }
-
-    fn give_back(&self, scratch: Scratch, chunk: Chunk) {
-        self.scratches.lock().expect("nobody panics with the lock").push(scratch);
-        self.buffers.give(chunk.bytes);
-    }
 }
 
 /// What is known of a chunk once it is normalized.
