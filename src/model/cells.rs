@@ -2,7 +2,8 @@
 //!
 //! Nulls need no bitmap of their own here: a text that is null has no characters, as empty text is never stored, and a
 //! number that is null is `i64::MIN`, which no column's domain holds. That makes cutting, joining and reordering rows a
-//! matter of copying. They become Arrow arrays once, when a row group is encoded.
+//! matter of copying. They become Arrow arrays once, when a row group is encoded. A text that all rows have, as many words
+//! and the dump's path are, stands once.
 //!
 //! All columns share a few buffers, which are filled again by rows that come later: fresh memory costs more than copying.
 
@@ -45,6 +46,8 @@ enum Place {
     Null,
     /// From here on in the offsets, and in one of the buffers of characters.
     Texts { offsets: usize, buffer: usize, characters: usize },
+    /// All rows have this text, from here on in one of the buffers of characters.
+    Same { buffer: usize, characters: usize, length: usize },
     /// From here on in the numbers.
     Numbers(usize),
 }
@@ -59,9 +62,11 @@ impl Default for Cells {
 /// A column of texts that is being filled.
 #[derive(Debug, Default)]
 pub struct Texts {
-    /// As in [`Cells`], but empty when there are no rows.
+    /// As in [`Cells`], but empty while all rows have the same text.
     offsets: Vec<i32>,
     characters: Vec<u8>,
+    /// How many rows have the same text, as long as all have.
+    same: usize,
 }
 
 /// A column of numbers that is being filled.
@@ -123,61 +128,95 @@ impl Texts {
     #[inline]
     pub(super) fn put(&mut self, at: usize, text: Option<&str>) {
         let Some(text) = text else { return };
+        if self.offsets.is_empty() {
+            if at == self.same && (at == 0 || self.characters == text.as_bytes()) {
+                if at == 0 {
+                    self.characters.extend_from_slice(text.as_bytes());
+                }
+                self.same += 1;
+                return;
+            }
+            self.spread();
+        }
         self.pad(at);
         push_text(&mut self.characters, text.as_bytes());
         self.offsets.push(offset(self.characters.len()));
+    }
+
+    /// Gives each row that has the same text its own.
+    fn spread(&mut self) {
+        let length = self.characters.len();
+        self.offsets.extend((0..=self.same).map(|row| offset(row * length)));
+        (1..self.same).for_each(|_| self.characters.extend_from_within(..length));
+        self.same = 0;
     }
 
     fn is_large(&self) -> bool {
         self.characters.capacity() > MOST_KEPT
     }
 
+    fn is_same(&self, rows: usize) -> bool {
+        self.offsets.is_empty() && self.same == rows
+    }
+
     /// The room that `rows` rows take in what columns share.
     pub(super) fn room(&self, rows: usize) -> Room {
-        match self.characters.len() {
-            0 => Room::default(),
-            _ if self.is_large() => Room { offsets: rows + 1, ..Room::default() },
-            characters => Room { offsets: rows + 1, characters, numbers: 0 },
-        }
+        let characters = if self.is_large() { 0 } else { self.characters.len() };
+        let is_one = self.characters.is_empty() || self.is_same(rows);
+        Room { offsets: if is_one { 0 } else { rows + 1 }, characters, numbers: 0 }
     }
 
     /// Moves the first `rows` rows, which are all, in `order` to `cells`, as their next column.
     pub(super) fn take(&mut self, rows: usize, order: Option<&[u32]>, cells: &mut Cells) {
         if self.characters.is_empty() {
             cells.places.push(Place::Null);
-            return;
+        } else {
+            self.take_texts(rows, order, cells);
         }
-        self.pad(rows);
+        self.offsets.clear();
+        self.characters.clear();
+        self.same = 0;
+    }
+
+    fn take_texts(&mut self, rows: usize, order: Option<&[u32]>, cells: &mut Cells) {
+        let is_same = self.is_same(rows);
+        if !is_same {
+            if self.offsets.is_empty() {
+                self.spread();
+            }
+            self.pad(rows);
+        }
         let is_large = self.is_large();
         if is_large {
             cells.characters.push(Vec::new());
         }
         let buffer = if is_large { cells.characters.len() - 1 } else { 0 };
         let all = &mut cells.characters[buffer];
-        let first = all.len();
-        cells.places.push(Place::Texts { offsets: cells.offsets.len(), buffer, characters: first });
+        let characters = all.len();
+        cells.places.push(match is_same {
+            true => Place::Same { buffer, characters, length: self.characters.len() },
+            false => Place::Texts { offsets: cells.offsets.len(), buffer, characters },
+        });
         match order {
-            None => {
+            Some(order) if !is_same => {
+                all.reserve_exact(self.characters.len());
+                cells.offsets.push(0);
+                for &row in order {
+                    let row = row as usize;
+                    push_text(all, &self.characters[place(self.offsets[row])..place(self.offsets[row + 1])]);
+                    cells.offsets.push(offset(all.len() - characters));
+                }
+                if is_large {
+                    self.characters = Vec::new();
+                }
+            }
+            _ => {
                 cells.offsets.extend_from_slice(&self.offsets);
                 match is_large {
                     true => *all = std::mem::take(&mut self.characters),
                     false => all.extend_from_slice(&self.characters),
                 }
             }
-            Some(order) => {
-                all.reserve_exact(self.characters.len());
-                cells.offsets.push(0);
-                for &row in order {
-                    let row = row as usize;
-                    push_text(all, &self.characters[place(self.offsets[row])..place(self.offsets[row + 1])]);
-                    cells.offsets.push(offset(all.len() - first));
-                }
-            }
-        }
-        self.offsets.clear();
-        self.characters.clear();
-        if is_large {
-            self.characters = Vec::new();
         }
     }
 }
@@ -241,16 +280,25 @@ impl Cells {
     #[must_use]
     pub fn of_slices(slices: &[Slice<'_>]) -> Self {
         let mut cells = Self { rows: slices.iter().map(|slice| slice.rows).sum(), ..Self::default() };
-        cells.characters[0].reserve_exact(slices.iter().map(Slice::text_bytes).sum());
-        for number in 0..COLUMNS.len() {
-            let place = match slices.iter().find_map(|slice| slice.place(number)) {
-                None => Place::Null,
-                Some(Place::Numbers(_)) => {
+        let same: Vec<_> = (0..COLUMNS.len()).map(|number| same_text(slices, number)).collect();
+        let bytes = |number| slices.iter().map(|slice: &Slice<'_>| slice.column_bytes(number)).sum();
+        let bytes = (0..).zip(&same).map(|(number, same)| same.map_or_else(|| bytes(number), <[u8]>::len));
+        cells.characters[0].reserve_exact(bytes.sum());
+        for (number, same) in same.into_iter().enumerate() {
+            let place = match (slices.iter().find_map(|slice| slice.place(number)), same) {
+                (None, _) => Place::Null,
+                (Some(_), Some(same)) => {
+                    let all = &mut cells.characters[0];
+                    let place = Place::Same { buffer: 0, characters: all.len(), length: same.len() };
+                    all.extend_from_slice(same);
+                    place
+                }
+                (Some(Place::Numbers(_)), None) => {
                     let first = cells.numbers.len();
                     join_numbers(slices, number, &mut cells.numbers);
                     Place::Numbers(first)
                 }
-                Some(_) => {
+                (Some(_), None) => {
                     let all = &mut cells.characters[0];
                     let place = Place::Texts { offsets: cells.offsets.len(), buffer: 0, characters: all.len() };
                     join_texts(slices, number, &mut cells.offsets, all);
@@ -322,7 +370,8 @@ impl Cells {
     /// The text of a row; empty for null and for numbers.
     #[must_use]
     pub fn text(&self, number: usize, row: usize) -> &[u8] {
-        Slice { cells: self, start: row, rows: 1 }.texts(number).map_or(&[], |(_, characters)| characters)
+        let slice = Slice { cells: self, start: row, rows: 1 };
+        slice.same(number).or_else(|| Some(slice.texts(number)?.1)).unwrap_or_default()
     }
 
     /// What they take in memory.
@@ -360,7 +409,13 @@ impl<'c> Slice<'c> {
         }
     }
 
-    /// The texts of a column that holds some: one offset more than rows, and the characters from the first to the last.
+    /// The text that all rows of a column have, as far as it stands once.
+    fn same(&self, number: usize) -> Option<&'c [u8]> {
+        let Place::Same { buffer, characters, length } = self.cells.places[number] else { return None };
+        Some(&self.cells.characters[buffer][characters..characters + length])
+    }
+
+    /// The texts of a column that holds different ones: one offset more than rows, and the characters from the first to the last.
     fn texts(&self, number: usize) -> Option<(&'c [i32], &'c [u8])> {
         let Place::Texts { offsets, buffer, characters } = self.cells.places[number] else { return None };
         let offsets = &self.cells.offsets[offsets + self.start..=offsets + self.start + self.rows];
@@ -377,13 +432,15 @@ impl<'c> Slice<'c> {
     #[must_use]
     pub fn is_null(&self, number: usize) -> bool {
         let numbers = |numbers: &[i64]| numbers.iter().all(|number| *number == NULL);
-        self.texts(number).is_none_or(|(_, characters)| characters.is_empty())
-            && self.numbers(number).is_none_or(numbers)
+        self.column_bytes(number) == 0 && self.numbers(number).is_none_or(numbers)
     }
 
     /// Whether a column has a text of more than `bytes` bytes.
     #[must_use]
     pub fn has_text_over(&self, bytes: usize, number: usize) -> bool {
+        if let Some(same) = self.same(number) {
+            return same.len() > bytes;
+        }
         let Some((offsets, characters)) = self.texts(number) else { return false };
         characters.len() > bytes && offsets.windows(2).any(|pair| place(pair[1] - pair[0]) > bytes)
     }
@@ -391,7 +448,15 @@ impl<'c> Slice<'c> {
     /// Bytes of text in these rows.
     #[must_use]
     pub fn text_bytes(&self) -> usize {
-        (0..COLUMNS.len()).filter_map(|number| self.texts(number)).map(|(_, characters)| characters.len()).sum()
+        (0..COLUMNS.len()).map(|number| self.column_bytes(number)).sum()
+    }
+
+    /// Bytes of text in a column.
+    fn column_bytes(&self, number: usize) -> usize {
+        match self.same(number) {
+            Some(same) => same.len() * self.rows,
+            None => self.texts(number).map_or(0, |(_, characters)| characters.len()),
+        }
     }
 
     /// One of the rows.
@@ -401,12 +466,25 @@ impl<'c> Slice<'c> {
     }
 }
 
+/// The text that all rows of a column have, as far as it stands once in each slice.
+fn same_text<'c>(slices: &[Slice<'c>], number: usize) -> Option<&'c [u8]> {
+    let same = slices.first()?.same(number)?;
+    slices.iter().all(|slice| slice.same(number) == Some(same)).then_some(same)
+}
+
 fn join_texts(slices: &[Slice<'_>], number: usize, offsets: &mut Vec<i32>, all: &mut Vec<u8>) {
     let first = all.len();
     let rows = slices.iter().map(|slice| slice.rows).sum::<usize>();
     offsets.reserve(rows + 1);
     offsets.push(0);
     for slice in slices {
+        if let Some(same) = slice.same(number) {
+            for _ in 0..slice.rows {
+                all.extend_from_slice(same);
+                offsets.push(offset(all.len() - first));
+            }
+            continue;
+        }
         let (theirs, characters) = slice.texts(number).unwrap_or_default();
         all.extend_from_slice(characters);
         let end = offset(all.len() - first);
@@ -447,7 +525,7 @@ pub fn array(slices: &[Slice<'_>], number: usize) -> Result<ArrayRef, ArrowError
             numbers_array(kind, numbers)
         }
         Some(_) => {
-            let bytes = slices.iter().filter_map(|slice| slice.texts(number)).map(|(_, characters)| characters.len());
+            let bytes = slices.iter().map(|slice| slice.column_bytes(number));
             let (mut offsets, mut characters) = (Vec::new(), Vec::with_capacity(bytes.sum()));
             join_texts(slices, number, &mut offsets, &mut characters);
             let nulls = nulls(offsets.len() - 1, |row| offsets[row] != offsets[row + 1]);
@@ -532,6 +610,28 @@ mod tests {
         assert_eq!(read(&slices), joined);
         let again = Cells::of_slices(&slices);
         assert_eq!((read(&[again.all()]), again.rows()), (joined, 6));
+    }
+
+    #[test]
+    fn a_text_that_all_rows_have_stands_once() {
+        let order = [2, 0, 1];
+        let same = texts(&[Some("ab"); 3], Some(&order));
+        assert_eq!((same.characters[0].as_slice(), same.offsets.len()), (&b"ab"[..], 0));
+        let slice = Slice { rows: 2, ..same.all() };
+        assert_eq!((slice.text_bytes(), same.text(TRANSACTION_ID, 2)), (4, &b"ab"[..]));
+        assert!(slice.has_text_over(1, TRANSACTION_ID) && !slice.has_text_over(2, TRANSACTION_ID));
+        for others in [[Some("ab"), Some("ab"), Some("c")], [Some("ab"), None, None], [None, Some("ab"), Some("ab")]] {
+            for order in [None, Some(&order[..])] {
+                let ordered = order.unwrap_or(&[0, 1, 2]).iter().map(|&row| others[row as usize]);
+                let joined: Vec<_> = [Some("ab"); 2].into_iter().chain(ordered).chain([Some("ab"); 3]).collect();
+                let others = texts(&others, order);
+                let slices = [slice, others.all(), same.all()];
+                assert_eq!(read(&slices), owned(&joined));
+                assert_eq!(read(&[Cells::of_slices(&slices).all()]), owned(&joined));
+            }
+        }
+        let again = Cells::of_slices(&[same.all(), slice]);
+        assert_eq!((again.characters[0].as_slice(), read(&[again.all()])), (&b"ab"[..], owned(&[Some("ab"); 5])));
     }
 
     #[test]
