@@ -82,9 +82,9 @@ impl<'a> Feed<'a> {
     }
 
     /// Reads about `bytes` more and hands on what is next; nothing at the end.
-    pub(super) fn next_wave(&mut self, bytes: usize) -> Result<Vec<Event>, Stop> {
+    pub(super) fn next(&mut self, bytes: usize) -> Result<Vec<Event>, Stop> {
         let mut events = Vec::new();
-        while events.is_empty() && self.fill(bytes) {
+        while events.is_empty() && self.fill() {
             let first = self.slots[0].dump;
             self.slots.par_iter_mut().for_each(|slot| slot.read(if slot.dump == first { bytes } else { AHEAD_BYTES }));
             while let Some(slot) = self.slots.front_mut() {
@@ -99,7 +99,8 @@ impl<'a> Feed<'a> {
     }
 
     /// Opens further dumps while those open are small; whether there is anything left to read.
-    fn fill(&mut self, bytes: usize) -> bool {
+    fn fill(&mut self) -> bool {
+        let bytes = (4 + 4 * self.config.threads) << 20;
         let mut sizes: u64 = self.slots.iter().map(|slot| slot.size).sum();
         while self.next < self.dumps.len() && self.slots.len() < MAX_OPEN && sizes < bytes as u64 {
             let dump = &self.dumps[self.next];

@@ -1,7 +1,8 @@
 //! The run: reads ‖ normalizes ‖ writes. Order, memory and threads live here.
 //!
-//! A wave is what is read at once; while it is read, the one before is normalized. Waves fill a window, and a window is
-//! encoded by all threads. It ends where the content says, so the bytes written depend neither on waves nor on threads.
+//! One thread reads, counts and notes keys in input order; all others, and that one where it has to wait, normalize what
+//! was read. Rows fill a window, and a window is encoded by all threads. It ends where the content says, so the bytes
+//! written depend neither on the threads nor on which of them was first.
 //! Whatever is counted is counted where it happens and must add up before anything is published.
 
 pub mod check;
@@ -11,6 +12,7 @@ mod kept;
 pub mod maintain;
 mod personal;
 mod settings;
+mod underway;
 mod workspace;
 
 use std::collections::BTreeMap;
@@ -22,16 +24,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use rayon::prelude::*;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use tracing::{info, warn};
 
 use crate::config::{Config, Mode};
-use crate::extract::chunks::{Chunk, Item, Shapes};
+use crate::extract::chunks::Shapes;
 use crate::extract::discover::{Discovered, Dump, STANDARD_INPUT, discover};
 use crate::load::commit::{self, Existing, Staging, existing};
-use crate::load::keys::Reading;
 use crate::load::ledger::{Ledger, Run, RunKind};
 use crate::load::loader::{self, Batch, Loaded, Loader, LoaderSettings};
 use crate::load::manifest::{self, DumpFacts, FileFacts, Manifest};
@@ -42,11 +42,12 @@ use crate::model::columns;
 use crate::model::counts::{Cases, SourceCounts, add_cases};
 use crate::model::paths::shown;
 use crate::model::reject::Reason;
-use crate::normalize::{Normalized, Origin, Rules, normalize};
+use crate::normalize::Normalized;
 use crate::report::{MergeReport, Report, RunFacts};
 use crate::sources;
 use earlier::Earlier;
 use feed::{Event, Feed, Stop};
+use underway::{ChunkFacts, Known, Normalizer, Underway};
 use workspace::Workspace;
 
 /// While a larger chunk is normalized, as large records make it, nothing else is read.
@@ -341,10 +342,8 @@ struct Attempt<'a> {
     found: &'a Discovered,
     refused: &'a BTreeMap<usize, Rejected>,
     merge: Option<&'a Merge<'a>>,
-    /// The paths of all dumps in order, those of earlier runs included, and the places of this run's among them.
+    /// The paths of all dumps in order, those of earlier runs included.
     paths: Arc<Vec<String>>,
-    ranks: Vec<u32>,
-    rules: Rules,
     totals: Totals,
     quarantine: QuarantineWriter,
     /// Lines of the quarantine that are of earlier runs.
@@ -378,13 +377,6 @@ impl<'a> Attempt<'a> {
             paths = earlier.paths(&found.dumps);
             snapshot = Some(earlier.snapshot());
         }
-        let rank = |dump: &Dump| loader::rank(&paths, &dump.name).context("the dumps are not in order");
-        let ranks = found.dumps.iter().map(rank).collect::<Result<_>>()?;
-        let rules = Rules {
-            settings: config.settings.clone(),
-            partitioning: config.partitioning.clone(),
-            redactor: config.redactor()?,
-        };
         let mut totals = Totals::new(found.dumps.len());
         for (facts, dump) in totals.dumps.iter_mut().zip(&found.dumps) {
             facts.path.clone_from(&dump.name);
@@ -397,9 +389,7 @@ impl<'a> Attempt<'a> {
             refused,
             merge,
             paths,
-            ranks,
             snapshot,
-            rules,
             totals,
             quarantine,
             quarantined_before,
@@ -427,26 +417,30 @@ impl<'a> Attempt<'a> {
     fn read_all(&mut self, loader: &mut Loader) -> Result<Option<Box<Rejected>>, Failure> {
         let keys = sources::envelope_keys();
         let shapes = Shapes { envelope_keys: &keys, told: &sources::told };
-        let workspace = Arc::clone(&self.workspace);
-        let mut feed = Feed::new(self.config, shapes, &workspace.buffers, &self.found.dumps, self.refused);
-        self.config.progress.begin(self.found.dumps.iter().map(|dump| dump.size).sum());
-        let wave_bytes = (4 + 4 * self.config.threads) << 20;
-        let mut wave: Vec<Event> = Vec::new();
+        let found = self.found;
+        let (dumps, workspace) = (&found.dumps, Arc::clone(&self.workspace));
+        let normalizer = Normalizer::new(self.config, dumps, &self.paths, Arc::clone(&workspace))?;
+        let mut feed = Feed::new(self.config, shapes, &workspace.buffers, dumps, self.refused);
+        self.config.progress.begin(dumps.iter().map(|dump| dump.size).sum());
+        let restart =
+            rayon::in_place_scope_fifo(|scope| self.take_all(&mut feed, Underway::new(&normalizer, scope), loader))?;
+        if restart.is_none() {
+            self.end_block(loader)?;
+            self.write(loader)?;
+        }
+        self.workspace = Arc::default();
+        Ok(restart)
+    }
+
+    fn take_all(
+        &mut self,
+        feed: &mut Feed<'_>,
+        mut underway: Underway<'_, '_>,
+        loader: &mut Loader,
+    ) -> Result<Option<Box<Rejected>>, Failure> {
+        let most = (4 + 4 * self.config.threads) << 20;
         loop {
-            if wave.iter().any(|event| event.weight() > LARGE_CHUNK) {
-                let normalized = self.normalize(std::mem::take(&mut wave));
-                self.take(normalized, loader)?;
-            }
-            let ((next, noted), normalized) =
-                rayon::join(|| (feed.next_wave(wave_bytes), self.note(loader)), || self.normalize(wave));
-            noted?;
-            for window in [&mut self.window, &mut self.block] {
-                self.workspace.take_keys(&mut window.batches[window.noted..]);
-                window.noted = window.batches.len();
-            }
-            self.take(normalized, loader)?;
-            self.interrupted()?;
-            wave = match next {
+            let events = match feed.next(most / 4) {
                 Ok(events) => events,
                 Err(Stop::Restart(rejected)) => {
                     let dump = &self.found.dumps[rejected.dump].name;
@@ -455,63 +449,61 @@ impl<'a> Attempt<'a> {
                 }
                 Err(Stop::Failed(error)) => return Err(error.into()),
             };
-            if wave.is_empty() {
-                break;
+            let is_end = events.is_empty();
+            for event in events {
+                let is_alone = event.weight() > LARGE_CHUNK;
+                self.take_until(if is_alone { 0 } else { most }, &mut underway, loader)?;
+                underway.push(event);
+                if is_alone {
+                    self.take_until(0, &mut underway, loader)?;
+                }
+            }
+            self.take_until(if is_end { 0 } else { most }, &mut underway, loader)?;
+            self.note(loader)?;
+            self.interrupted()?;
+            if is_end {
+                return Ok(None);
             }
         }
-        self.end_block(loader)?;
-        self.write(loader)?;
-        self.workspace = Arc::default();
-        Ok(None)
+    }
+
+    /// Takes what is normalized, and waits for more until what is under way takes no more than `most` bytes.
+    fn take_until(&mut self, most: usize, underway: &mut Underway<'_, '_>, loader: &mut Loader) -> Result<()> {
+        loop {
+            let wait = most == 0 || underway.weight() > most;
+            let Some(known) = (if wait { underway.next()? } else { underway.done()? }) else { return Ok(()) };
+            self.take(known, loader)?;
+        }
     }
 
     fn interrupted(&self) -> Result<(), Failure> {
         check_signal(self.signal)
     }
 
-    fn normalize(&self, wave: Vec<Event>) -> Vec<Known> {
-        wave.into_par_iter()
-            .map(|event| match event {
-                Event::Chunk(dump, chunk) => {
-                    let (rank, source_file) = (self.ranks[dump], &*self.found.dumps[dump].name);
-                    let origin = Origin { dump, rank, reading: Reading::Newer, source_file };
-                    let mut scratch = self.workspace.scratch(chunk.bytes.len());
-                    let normalized = Box::new(normalize(&chunk, origin, &self.rules, &mut scratch));
-                    let facts = ChunkFacts::of(&chunk);
-                    self.workspace.give_back(scratch, chunk);
-                    Known::Chunk { dump, facts, normalized }
-                }
-                other => Known::Event(other),
-            })
-            .collect()
-    }
-
     /// Counts what was normalized, in input order, and ends windows where blocks end.
-    fn take(&mut self, wave: Vec<Known>, loader: &mut Loader) -> Result<()> {
-        for known in wave {
-            match known {
-                Known::Chunk { dump, facts, normalized } => self.take_chunk(dump, &facts, *normalized, loader)?,
-                Known::Event(Event::Chunk(..)) => bail!("a chunk was left out"),
-                Known::Event(Event::End(dump, facts, counts)) => {
-                    let dump = &mut self.totals.dumps[dump];
-                    dump.stored_bytes = facts.stored_bytes;
-                    dump.digest = facts.digest;
-                    dump.bytes = counts.read;
-                    let DumpFacts { path, source, bytes, records, rows, quarantined, .. } = &*dump;
-                    info!(dump = path, source, bytes, records, rows, quarantined, "dump read");
-                    self.end_block(loader)?;
-                }
-                Known::Event(Event::Refused(rejected)) => {
-                    let dump = &mut self.totals.dumps[rejected.dump];
-                    dump.stored_bytes = rejected.length;
-                    dump.records += 1;
-                    self.totals.items[rejected.dump] += 1;
-                    self.totals.seen += 1;
-                    self.config.progress.add_records(1, 1);
-                    warn!(dump = dump.path, reason = rejected.reject.reason.code(), "dump refused");
-                    self.quarantine(&rejected)?;
-                    self.end_block(loader)?;
-                }
+    fn take(&mut self, known: Known, loader: &mut Loader) -> Result<()> {
+        match known {
+            Known::Chunk { dump, facts, normalized } => self.take_chunk(dump, &facts, *normalized, loader)?,
+            Known::Event(Event::Chunk(..)) => bail!("a chunk was left out"),
+            Known::Event(Event::End(dump, facts, counts)) => {
+                let dump = &mut self.totals.dumps[dump];
+                dump.stored_bytes = facts.stored_bytes;
+                dump.digest = facts.digest;
+                dump.bytes = counts.read;
+                let DumpFacts { path, source, bytes, records, rows, quarantined, .. } = &*dump;
+                info!(dump = path, source, bytes, records, rows, quarantined, "dump read");
+                self.end_block(loader)?;
+            }
+            Known::Event(Event::Refused(rejected)) => {
+                let dump = &mut self.totals.dumps[rejected.dump];
+                dump.stored_bytes = rejected.length;
+                dump.records += 1;
+                self.totals.items[rejected.dump] += 1;
+                self.totals.seen += 1;
+                self.config.progress.add_records(1, 1);
+                warn!(dump = dump.path, reason = rejected.reject.reason.code(), "dump refused");
+                self.quarantine(&rejected)?;
+                self.end_block(loader)?;
             }
         }
         Ok(())
@@ -563,9 +555,14 @@ impl<'a> Attempt<'a> {
         if self.window.bytes < most { Ok(()) } else { self.write(loader) }
     }
 
-    /// Has the loader note the keys of what it has not noted yet.
-    fn note(&self, loader: &mut Loader) -> Result<()> {
-        self.window.not_noted().iter().chain(self.block.not_noted()).try_for_each(|batch| loader.note(batch))
+    /// Has the loader note the keys of what it has not noted yet, and takes them out.
+    fn note(&mut self, loader: &mut Loader) -> Result<()> {
+        for window in [&mut self.window, &mut self.block] {
+            window.not_noted().iter().try_for_each(|batch| loader.note(batch))?;
+            self.workspace.take_keys(&mut window.batches[window.noted..]);
+            window.noted = window.batches.len();
+        }
+        Ok(())
     }
 
     fn write(&mut self, loader: &mut Loader) -> Result<()> {
@@ -763,34 +760,6 @@ fn facts_of(staging: &Staging, files: &[DataFile]) -> Result<Vec<FileFacts>> {
         Ok(FileFacts { path, rows, row_groups, bytes: file.bytes, digest: file.digest.clone() })
     };
     files.iter().map(fact).collect()
-}
-
-/// What is known of a chunk once it is normalized.
-struct ChunkFacts {
-    source: Option<usize>,
-    items: u64,
-    record_bytes: u64,
-    ends_block: bool,
-}
-
-impl ChunkFacts {
-    fn of(chunk: &Chunk) -> Self {
-        let size = |item: &Item| match *item {
-            Item::Record { start, end, .. } => (end - start) as u64,
-            _ => 0,
-        };
-        Self {
-            source: chunk.source,
-            items: chunk.items.len() as u64,
-            record_bytes: chunk.items.iter().map(size).sum(),
-            ends_block: chunk.ends_block,
-        }
-    }
-}
-
-enum Known {
-    Chunk { dump: usize, facts: ChunkFacts, normalized: Box<Normalized> },
-    Event(Event),
 }
 
 fn json(value: &impl serde::Serialize) -> Result<Vec<u8>> {
