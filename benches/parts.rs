@@ -8,7 +8,8 @@ use std::process::Command;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use paynorm::extract::chunks::{Buffers, Chunk, Chunks, Shapes, Sizes};
 use paynorm::load::keys::Reading;
-use paynorm::load::parquet_file::{Codec, Setup, Special};
+use paynorm::load::loader::look;
+use paynorm::load::parquet_file::{Codec, Setup};
 use paynorm::load::partition::Partitioning;
 use paynorm::model::cells::array;
 use paynorm::model::columns::COLUMNS;
@@ -95,12 +96,15 @@ fn encode(criterion: &mut Criterion) {
         let slices: Vec<_> = batches.iter().map(|batch| batch.cells.all()).collect();
         let rows = slices.iter().map(|slice| slice.rows).sum();
         let columns: Vec<_> = (0..COLUMNS.len()).map(|number| array(&slices, number).expect("valid cells")).collect();
-        let special = Special::of(|number| slices.iter().all(|slice| slice.is_null(number)), |_| false);
         let setup = Setup::new(Codec::Zstd, false).expect("the schema is valid");
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
         group.throughput(Throughput::Elements(rows as u64));
         group.bench_function(source.name(), |bencher| {
-            let encode = || setup.encode(rows, special, |number| Ok(columns[number].clone())).expect("encodes");
+            let encode = || {
+                setup
+                    .encode(rows, |number| look(&slices, number), |number| Ok(columns[number].clone()))
+                    .expect("encodes")
+            };
             bencher.iter(|| pool.install(|| black_box(encode())));
         });
     }

@@ -187,7 +187,7 @@ impl Config {
     #[must_use]
     pub fn window_bytes(&self) -> u64 {
         // Arrow's offsets count to 2 GiB.
-        (self.budget() / 4).min(1 << 30)
+        (self.budget() / 3).min(1 << 30)
     }
 
     /// Bytes that rows that wait to be encoded may use, and keys likewise.

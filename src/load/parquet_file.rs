@@ -71,30 +71,27 @@ pub struct Setup {
     codec: Codec,
     bloom_filter: bool,
     properties: WriterPropertiesPtr,
-    /// Makers of encoders, by what is special in the columns.
-    factories: Mutex<BTreeMap<Special, Arc<ArrowRowGroupWriterFactory>>>,
+    /// Makers of encoders.
+    factories: Mutex<BTreeMap<Looks, Arc<ArrowRowGroupWriterFactory>>>,
 }
 
-/// Columns of a row group that are not encoded as they usually are, a bit for each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Special {
+/// More makers of encoders than this are not kept.
+const MOST_FACTORIES: usize = 64;
+
+/// What the values of a column of a row group look like, which decides how they are encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Look {
+    /// They repeat, or not.
+    Of(Values),
     /// Null throughout: they need no compression, and a compressor costs more than a small row group.
-    pub nulls: u64,
-    /// Holding a text of more than [`LARGE_TEXT`] bytes: they have neither statistics nor dictionaries, which would each
-    /// keep a copy.
-    pub large: u64,
+    Null,
+    /// One is a text of more than [`LARGE_TEXT`] bytes: there are neither statistics nor dictionaries, which would each keep
+    /// a copy.
+    Large,
 }
 
-impl Special {
-    /// Columns with such values; `null` and `large` tell what they are by their numbers.
-    #[must_use]
-    pub fn of(null: impl Fn(usize) -> bool, large: impl Fn(usize) -> bool) -> Self {
-        let bits = |is: &dyn Fn(usize) -> bool| {
-            (0..COLUMNS.len()).filter(|number| is(*number)).fold(0, |bits, number| bits | 1 << number)
-        };
-        Self { nulls: bits(&null), large: bits(&large) }
-    }
-}
+/// The look of each column.
+type Looks = Vec<Look>;
 
 impl std::fmt::Debug for Setup {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -109,32 +106,24 @@ impl Setup {
     /// When the schema does not convert, which would be a mistake of ours.
     pub fn new(codec: Codec, bloom_filter: bool) -> Result<Self> {
         let arrow_schema = columns::schema();
-        let properties = Arc::new(properties(codec, bloom_filter).build());
+        let usual = COLUMNS.iter().map(|column| Look::Of(column.values));
+        let properties = Arc::new(properties(codec, bloom_filter, usual).build());
         let root = ArrowSchemaConverter::new().convert(&arrow_schema)?.root_schema_ptr();
         Ok(Self { arrow_schema, root, codec, properties, bloom_filter, factories: Mutex::default() })
     }
 
-    fn factory(&self, special: Special) -> Result<Arc<ArrowRowGroupWriterFactory>> {
+    fn factory(&self, looks: Looks) -> Result<Arc<ArrowRowGroupWriterFactory>> {
         let mut factories = self.factories.lock().expect("nobody panics with the lock");
-        if let Some(factory) = factories.get(&special) {
+        if let Some(factory) = factories.get(&looks) {
             return Ok(factory.clone());
         }
-        let mut builder = properties(self.codec, self.bloom_filter);
-        for (number, column) in COLUMNS.iter().enumerate() {
-            let path = ColumnPath::from(column.name);
-            if special.nulls >> number & 1 == 1 {
-                debug_assert!(column.nullable, "column {number} has values");
-                builder = builder.set_column_compression(path, Compression::UNCOMPRESSED);
-            } else if special.large >> number & 1 == 1 {
-                builder = builder
-                    .set_column_encoding(path.clone(), Encoding::PLAIN)
-                    .set_column_dictionary_enabled(path.clone(), false)
-                    .set_column_statistics_enabled(path, EnabledStatistics::None);
-            }
-        }
-        let template = SerializedFileWriter::new(io::sink(), self.root.clone(), Arc::new(builder.build()))?;
+        let properties = properties(self.codec, self.bloom_filter, looks.iter().copied()).build();
+        let template = SerializedFileWriter::new(io::sink(), self.root.clone(), Arc::new(properties))?;
         let factory = Arc::new(ArrowRowGroupWriterFactory::new(&template, self.arrow_schema.clone()));
-        factories.insert(special, factory.clone());
+        if factories.len() >= MOST_FACTORIES {
+            factories.clear();
+        }
+        factories.insert(looks, factory.clone());
         Ok(factory)
     }
 
@@ -144,14 +133,14 @@ impl Setup {
         &self.arrow_schema
     }
 
-    /// Encodes a row group of `rows` rows; `values` gives each column's, of which `special` tells what they are like.
+    /// Encodes a row group of `rows` rows; `values` gives each column's, which look like `look`.
     ///
     /// # Errors
     /// When a column can't be encoded.
     pub fn encode(
         &self,
         rows: usize,
-        special: Special,
+        look: impl Fn(usize) -> Look,
         values: impl Fn(usize) -> Result<ArrayRef> + Sync,
     ) -> Result<EncodedGroup> {
         let encode = |(number, mut writer): (usize, ArrowColumnWriter)| -> Result<ArrowColumnChunk> {
@@ -161,13 +150,13 @@ impl Setup {
             }
             Ok(writer.close()?)
         };
-        let writers = self.factory(special)?.create_column_writers(0)?;
+        let writers = self.factory((0..COLUMNS.len()).map(look).collect())?.create_column_writers(0)?;
         let columns = writers.into_par_iter().enumerate().map(encode).collect::<Result<_>>()?;
         Ok(EncodedGroup { columns, rows })
     }
 }
 
-fn properties(codec: Codec, bloom_filter: bool) -> WriterPropertiesBuilder {
+fn properties(codec: Codec, bloom_filter: bool, looks: impl Iterator<Item = Look>) -> WriterPropertiesBuilder {
     let compression = match codec {
         Codec::Zstd => Compression::ZSTD(ZstdLevel::try_new(1).expect("a valid level")),
         Codec::Snappy => Compression::SNAPPY,
@@ -179,23 +168,25 @@ fn properties(codec: Codec, bloom_filter: bool) -> WriterPropertiesBuilder {
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_dictionary_enabled(false)
         .set_column_bloom_filter_enabled(ColumnPath::from("transaction_id"), bloom_filter);
-    for column in COLUMNS {
+    for (column, look) in COLUMNS.iter().zip(looks) {
         let path = ColumnPath::from(column.name);
-        match (column.values, column.kind) {
-            (Values::Few, _) => {
+        match (look, column.kind) {
+            (Look::Null, _) => builder = builder.set_column_compression(path, Compression::UNCOMPRESSED),
+            (Look::Large, _) => builder = builder.set_column_statistics_enabled(path, EnabledStatistics::None),
+            (Look::Of(Values::Few), _) => {
                 builder = builder.set_column_dictionary_enabled(path.clone(), true);
                 builder = builder.set_column_compression(path, Compression::UNCOMPRESSED);
             }
-            (Values::Words, _) => builder = builder.set_column_dictionary_enabled(path, true),
-            (Values::Unique, Kind::Text) if codec == Codec::Zstd => {
+            (Look::Of(Values::Words), _) => builder = builder.set_column_dictionary_enabled(path, true),
+            (Look::Of(Values::Unique), Kind::Text) if codec == Codec::Zstd => {
                 builder = builder.set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY);
             }
             // Differences of numbers that grow take fewer bits than what compression leaves of them, and less time.
-            (Values::Unique, Kind::Time | Kind::Large) if codec == Codec::Zstd => {
+            (Look::Of(Values::Unique), Kind::Time | Kind::Large) if codec == Codec::Zstd => {
                 builder = builder.set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED);
                 builder = builder.set_column_compression(path, Compression::UNCOMPRESSED);
             }
-            (Values::Unique, _) => {}
+            (Look::Of(Values::Unique), _) => {}
         }
     }
     builder

@@ -508,6 +508,20 @@ fn join_numbers(slices: &[Slice<'_>], number: usize, all: &mut Vec<i64>) {
     }
 }
 
+/// Texts of a column in rows that lie evenly among all, about `most`; rows that have none are left out.
+pub fn some_texts<'c>(slices: &[Slice<'c>], number: usize, most: usize) -> impl Iterator<Item = &'c [u8]> {
+    let rows: usize = slices.iter().map(|slice| slice.rows).sum();
+    let step = rows.div_ceil(most).max(1);
+    let mut skip = 0;
+    let texts = slices.iter().flat_map(move |slice| {
+        let first = skip;
+        let taken = slice.rows.saturating_sub(first).div_ceil(step);
+        skip = first + taken * step - slice.rows;
+        (0..taken).map(move |at| slice.cells.text(number, slice.start + first + at * step))
+    });
+    texts.filter(|text| !text.is_empty())
+}
+
 /// A column of some rows, one behind the other, as an Arrow array.
 ///
 /// # Errors
@@ -632,6 +646,25 @@ mod tests {
         }
         let again = Cells::of_slices(&[same.all(), slice]);
         assert_eq!((again.characters[0].as_slice(), read(&[again.all()])), (&b"ab"[..], owned(&[Some("ab"); 5])));
+    }
+
+    #[test]
+    fn some_texts_are_the_same_however_rows_are_cut() {
+        let all: Vec<_> = (0..10).map(|row| row.to_string()).collect();
+        let all: Vec<_> = all.iter().map(|text| (text != "6").then_some(&**text)).collect();
+        let cells = texts(&all, None);
+        let some = |slices: &[Slice<'_>], most| -> Vec<_> {
+            some_texts(slices, TRANSACTION_ID, most).map(|text| text[0] - b'0').collect()
+        };
+        let slice = |start, rows| Slice { cells: &cells, start, rows };
+        for most in 1..=12 {
+            let step = 10_usize.div_ceil(most);
+            let wanted: Vec<u8> = (0..10).step_by(step).filter(|row| *row != 6).collect();
+            assert_eq!(some(&[slice(0, 10)], most), wanted);
+            for cut in 1..10 {
+                assert_eq!(some(&[slice(0, cut), slice(cut, 0), slice(cut, 10 - cut)], most), wanted);
+            }
+        }
     }
 
     #[test]

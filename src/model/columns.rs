@@ -63,10 +63,10 @@ impl Kind {
     }
 }
 
-/// How the values of a column tend to be, which decides how Parquet stores them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How the values of a column tend to be, which decides how Parquet stores them; of texts, a row group's own are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Values {
-    /// From a closed list: behind a dictionary nothing is left to compress.
+    /// From a closed list, often the same throughout: behind a dictionary nothing is left to compress.
     Few,
     /// Few different ones: a dictionary pays.
     Words,

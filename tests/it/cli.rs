@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use parquet::basic::{Compression, Type};
+use parquet::basic::{Compression, Encoding, Type};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::statistics::Statistics;
 use paynorm::model::columns::{self, Kind, Values};
@@ -354,6 +354,36 @@ fn snappy_is_a_switch() {
         }
         assert_eq!(place.rows().len(), 1);
     }
+}
+
+#[test]
+fn a_dictionary_is_where_values_repeat() {
+    let record = |number: usize| {
+        format!(
+            "{{\"id\":\"{number}\",\"timestamp\":\"2015-01-06T10:21:14Z\",\"amount\":\"1\",\"state\":{},\
+             \"reference\":\"for {}\",\"campaign\":{},\"team\":{number},\"job\":{number}}}\n",
+            number % 2,
+            number % 3,
+            number % 150,
+        )
+    };
+    let dump: String = (0..300).map(record).collect();
+    let place = Place::with(&[("a.ndjson", dump.as_bytes())]);
+    place.normalize(&[]).exits(0);
+    let reader = data_file(&place);
+    let encoding = |name: &str| {
+        let columns = reader.metadata().row_group(0).columns();
+        let column = columns.iter().find(|column| column.column_path().string() == name).unwrap();
+        let has = |wanted: Encoding| column.encodings().any(|encoding| encoding == wanted);
+        let lengths = has(Encoding::DELTA_LENGTH_BYTE_ARRAY);
+        (has(Encoding::RLE_DICTIONARY), lengths, column.compression() == Compression::UNCOMPRESSED)
+    };
+    assert_eq!(encoding("source"), (true, false, true), "one closed word");
+    assert_eq!(encoding("state"), (true, false, false), "two closed words");
+    assert_eq!(encoding("campaign_id"), (true, false, false), "words");
+    assert_eq!(encoding("reference"), (true, false, false), "texts that repeat");
+    assert_eq!(encoding("job_id"), (false, true, false), "words that do not repeat");
+    assert_eq!(encoding("transaction_id"), (false, true, false), "ids");
 }
 
 #[test]
