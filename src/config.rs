@@ -190,6 +190,12 @@ impl Config {
         (self.budget() / 3).min(1 << 30)
     }
 
+    /// Roughly the memory of what is read and not counted yet.
+    #[must_use]
+    pub fn ahead_bytes(&self) -> usize {
+        (4 + 4 * self.threads) << 20
+    }
+
     /// Bytes that rows that wait to be encoded may use, and keys likewise.
     #[must_use]
     pub fn waiting_bytes(&self) -> u64 {

@@ -100,9 +100,8 @@ impl<'a> Feed<'a> {
 
     /// Opens further dumps while those open are small; whether there is anything left to read.
     fn fill(&mut self) -> bool {
-        let bytes = (4 + 4 * self.config.threads) << 20;
         let mut sizes: u64 = self.slots.iter().map(|slot| slot.size).sum();
-        while self.next < self.dumps.len() && self.slots.len() < MAX_OPEN && sizes < bytes as u64 {
+        while self.next < self.dumps.len() && self.slots.len() < MAX_OPEN && sizes < self.config.ahead_bytes() as u64 {
             let dump = &self.dumps[self.next];
             sizes += dump.size;
             self.slots.push_back(Slot {

@@ -432,13 +432,14 @@ impl<'a> Attempt<'a> {
         Ok(restart)
     }
 
+    /// Has events normalized as they are read, and takes them in order.
     fn take_all(
         &mut self,
         feed: &mut Feed<'_>,
         mut underway: Underway<'_, '_>,
         loader: &mut Loader,
     ) -> Result<Option<Box<Rejected>>, Failure> {
-        let most = (4 + 4 * self.config.threads) << 20;
+        let most = self.config.ahead_bytes();
         loop {
             let events = match feed.next(most / 4) {
                 Ok(events) => events,
