@@ -87,7 +87,7 @@ impl Chunk {
     /// Roughly the memory that the chunk and what becomes of it take.
     #[must_use]
     pub fn weight(&self) -> usize {
-        self.bytes.len() + self.items.len() * ITEM_BYTES
+        self.bytes.capacity() + self.items.len() * ITEM_BYTES
     }
 }
 
