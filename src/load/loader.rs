@@ -193,8 +193,15 @@ impl Loader {
             }
         }
         let setup = &self.setup;
-        let work = self.writers.par_iter_mut().zip(slices).filter(|(_, slices)| !slices.is_empty());
-        work.try_for_each(|(writer, slices)| writer.take(setup, &slices))?;
+        let take = |(writer, slices): (&mut PartitionWriter, Vec<Slice<'_>>)| match slices[..] {
+            [] => Ok(()),
+            _ => writer.take(setup, &slices),
+        };
+        // What one thread frees, the others may not get for a while: large columns are left to one.
+        match window.iter().all(|batch| batch.cells.is_spare()) {
+            true => self.writers.par_iter_mut().zip(slices).try_for_each(take)?,
+            false => self.writers.iter_mut().zip(slices).try_for_each(take)?,
+        }
         self.syncing.begin(self.writers.iter_mut().filter_map(|writer| writer.appended.take()))?;
         self.spill()
     }

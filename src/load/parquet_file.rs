@@ -150,8 +150,13 @@ impl Setup {
             }
             Ok(writer.close()?)
         };
-        let writers = self.factory((0..COLUMNS.len()).map(look).collect())?.create_column_writers(0)?;
-        let columns = writers.into_par_iter().enumerate().map(encode).collect::<Result<_>>()?;
+        let looks: Looks = (0..COLUMNS.len()).map(look).collect();
+        let has_large = looks.contains(&Look::Large);
+        let writers = self.factory(looks)?.create_column_writers(0)?;
+        let columns = match has_large {
+            true => writers.into_iter().enumerate().map(encode).collect::<Result<_>>()?,
+            false => writers.into_par_iter().enumerate().map(encode).collect::<Result<_>>()?,
+        };
         Ok(EncodedGroup { columns, rows })
     }
 }

@@ -50,8 +50,10 @@ use feed::{Event, Feed, Stop};
 use underway::{ChunkFacts, Known, Normalizer, Underway};
 use workspace::Workspace;
 
-/// While a larger chunk is normalized, as large records make it, nothing else is read.
+/// While a larger chunk is normalized, as large records make it, nothing else is read; …
 const LARGE_CHUNK: usize = 16 << 20;
+/// … and a block with such records is a window of its own, as encoding takes several times their size.
+const LARGE_BLOCK: u64 = 16 << 20;
 
 /// Why a run wrote nothing.
 #[derive(Debug)]
@@ -454,9 +456,9 @@ impl<'a> Attempt<'a> {
             for event in events {
                 let is_alone = event.weight() > LARGE_CHUNK;
                 self.take_until(if is_alone { 0 } else { most }, &mut underway, loader)?;
-                underway.push(event);
-                if is_alone {
-                    self.take_until(0, &mut underway, loader)?;
+                match is_alone {
+                    true => self.take(underway.normalize(event), loader)?,
+                    false => underway.push(event),
                 }
             }
             self.take_until(if is_end { 0 } else { most }, &mut underway, loader)?;
@@ -545,7 +547,8 @@ impl<'a> Attempt<'a> {
     fn end_block(&mut self, loader: &mut Loader) -> Result<()> {
         let most = self.config.window_bytes();
         let block = std::mem::take(&mut self.block);
-        if self.window.bytes + block.bytes > most + most / 4 {
+        let is_alone = block.bytes > LARGE_BLOCK.max(2 * self.config.sizes().block);
+        if is_alone || self.window.bytes + block.bytes > most + most / 4 {
             self.write(loader)?;
         }
         if block.noted > 0 {
@@ -553,7 +556,7 @@ impl<'a> Attempt<'a> {
         }
         self.window.bytes += block.bytes;
         self.window.batches.extend(block.batches);
-        if self.window.bytes < most { Ok(()) } else { self.write(loader) }
+        if is_alone || self.window.bytes >= most { self.write(loader) } else { Ok(()) }
     }
 
     /// Has the loader note the keys of what it has not noted yet, and takes them out.
