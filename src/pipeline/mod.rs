@@ -421,7 +421,7 @@ impl<'a> Attempt<'a> {
         let shapes = Shapes { envelope_keys: &keys, told: &sources::told };
         let found = self.found;
         let (dumps, workspace) = (&found.dumps, Arc::clone(&self.workspace));
-        let normalizer = Normalizer::new(self.config, dumps, &self.paths, Arc::clone(&workspace))?;
+        let normalizer = Normalizer::new(self.config, dumps, &self.paths, &workspace)?;
         let mut feed = Feed::new(self.config, shapes, &workspace.buffers, dumps, self.refused);
         self.config.progress.begin(dumps.iter().map(|dump| dump.size).sum());
         let restart =
@@ -473,8 +473,8 @@ impl<'a> Attempt<'a> {
     /// Takes what is normalized, and waits for more until what is under way takes no more than `most` bytes.
     fn take_until(&mut self, most: usize, underway: &mut Underway<'_, '_>, loader: &mut Loader) -> Result<()> {
         loop {
-            let wait = most == 0 || underway.weight() > most;
-            let Some(known) = (if wait { underway.next()? } else { underway.done()? }) else { return Ok(()) };
+            let known = if underway.weight() > most { underway.next()? } else { underway.done()? };
+            let Some(known) = known else { return Ok(()) };
             self.take(known, loader)?;
         }
     }

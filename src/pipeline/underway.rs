@@ -3,7 +3,6 @@
 //! Nobody waits for the slowest of several chunks: while some are normalized, others are read and counted.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 
 use anyhow::{Context, Result};
@@ -55,12 +54,12 @@ pub(super) struct Normalizer<'a> {
     /// The places of the dumps among all, those of earlier runs included.
     ranks: Vec<u32>,
     rules: Rules,
-    workspace: Arc<Workspace>,
+    workspace: &'a Workspace,
 }
 
 impl<'a> Normalizer<'a> {
     /// For `dumps`, which are among all `paths`; both are in order.
-    pub(super) fn new(config: &Config, dumps: &'a [Dump], paths: &[String], workspace: Arc<Workspace>) -> Result<Self> {
+    pub(super) fn new(config: &Config, dumps: &'a [Dump], paths: &[String], workspace: &'a Workspace) -> Result<Self> {
         let rank = |dump: &Dump| loader::rank(paths, &dump.name).context("the dumps are not in order");
         let ranks = dumps.iter().map(rank).collect::<Result<_>>()?;
         let rules = Rules {
@@ -96,7 +95,7 @@ impl<'f, 's> Underway<'f, 's> {
         Self { normalizer, scope, waiting: VecDeque::new(), weight: 0 }
     }
 
-    /// Roughly the memory that they take.
+    /// Roughly the memory that they take; 0 when there are none.
     pub(super) fn weight(&self) -> usize {
         self.weight
     }
@@ -109,7 +108,7 @@ impl<'f, 's> Underway<'f, 's> {
     /// Has the next thread that is free normalize an event.
     pub(super) fn push(&mut self, event: Event) {
         let (sender, receiver) = sync_channel(1);
-        let (weight, normalizer) = (event.weight(), self.normalizer);
+        let (weight, normalizer) = (event.weight().max(1), self.normalizer);
         self.weight += weight;
         self.waiting.push_back((weight, receiver));
         // Sending can't fail but where the run does, and then nobody misses it.
@@ -131,17 +130,15 @@ impl<'f, 's> Underway<'f, 's> {
 
     /// Takes the first one, if there is one; normalizes others until it is done.
     pub(super) fn next(&mut self) -> Result<Option<Known>> {
-        while !self.waiting.is_empty() {
-            if let Some(known) = self.done()? {
-                return Ok(Some(known));
-            }
-            if rayon::yield_now() != Some(Yield::Executed) {
-                // All others are at work with what is left.
-                let (weight, receiver) = self.waiting.pop_front().expect("one waits");
-                self.weight -= weight;
-                return Ok(Some(receiver.recv().context("a thread gave up")?));
+        let Some((weight, receiver)) = self.waiting.pop_front() else { return Ok(None) };
+        self.weight -= weight;
+        loop {
+            match receiver.try_recv() {
+                Err(TryRecvError::Empty) if rayon::yield_now() == Some(Yield::Executed) => {}
+                // The other threads are at work with all that is left.
+                Err(TryRecvError::Empty) => return Ok(Some(receiver.recv().context("a thread gave up")?)),
+                known => return Ok(Some(known.context("a thread gave up")?)),
             }
         }
-        Ok(None)
     }
 }
