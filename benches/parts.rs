@@ -8,8 +8,7 @@ use std::process::Command;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use paynorm::extract::chunks::{Buffers, Chunk, Chunks, Shapes, Sizes};
 use paynorm::load::keys::Reading;
-use paynorm::load::loader::look;
-use paynorm::load::parquet_file::{Codec, Setup};
+use paynorm::load::parquet_file::{Codec, Look, Setup};
 use paynorm::load::partition::Partitioning;
 use paynorm::model::cells::array;
 use paynorm::model::columns::COLUMNS;
@@ -102,7 +101,7 @@ fn encode(criterion: &mut Criterion) {
         group.bench_function(source.name(), |bencher| {
             let encode = || {
                 setup
-                    .encode(rows, |number| look(&slices, number), |number| Ok(columns[number].clone()))
+                    .encode(rows, |number| Look::of(&slices, number), |number| Ok(columns[number].clone()))
                     .expect("encodes")
             };
             bencher.iter(|| pool.install(|| black_box(encode())));

@@ -18,20 +18,19 @@ use anyhow::{Context, Result};
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use rayon::prelude::*;
-use twox_hash::XxHash3_64;
 
 use super::commit::{EarlySync, META_DIRECTORY};
 use super::keys::{KeyEntry, Keys, Loser, RowPlace};
 use super::manifest::{FileFacts, Stop};
 use super::parquet_file::{
-    Codec, DataFile, EncodedGroup, LARGE_TEXT, Look, MAX_FILE_BYTES, MAX_GROUP_BYTES, MAX_GROUP_ROWS, OpenFile, Setup,
+    Codec, DataFile, EncodedGroup, Look, MAX_FILE_BYTES, MAX_GROUP_BYTES, MAX_GROUP_ROWS, OpenFile, Setup,
 };
 use super::partition::{PartitionKey, Partitioning};
 use super::read_back::{Dropped, EarlierKey, FactColumns, RowReader, keys_again, open, row_hashes};
 use super::replaced::{self, Lost, LostRows, Names, ReplacedWriter, Replacement};
 use super::spill::{Run, RunWriter};
 use crate::model::cells::{self, Cells, Slice};
-use crate::model::columns::{COLUMNS, Kind, TRANSACTION_ID, Values};
+use crate::model::columns::{COLUMNS, TRANSACTION_ID};
 use crate::model::paths::shown;
 
 /// Fewer rows than this wait for more, so that row groups are not too small, …
@@ -49,8 +48,9 @@ const FETCH_BYTES: usize = 4 << 20;
 const COLLECT_BYTES: usize = 64 << 20;
 /// From this many on, rows that were replaced are compared and noted.
 const NOTE_AT_ONCE: usize = 1 << 19;
-/// So many texts tell whether those of a column repeat.
-const SAMPLE: usize = 128;
+/// Chunks and blocks of records that take more, as large records make them, are not worked on beside others: encoding takes
+/// several times their size.
+pub const LARGE: usize = 16 << 20;
 /// Where files are written again.
 pub(super) const REWRITTEN: &str = "rewritten";
 
@@ -197,10 +197,10 @@ impl Loader {
             [] => Ok(()),
             _ => writer.take(setup, &slices),
         };
-        // What one thread frees, the others may not get for a while: large columns are left to one.
-        match window.iter().all(|batch| batch.cells.is_spare()) {
-            true => self.writers.par_iter_mut().zip(slices).try_for_each(take)?,
-            false => self.writers.iter_mut().zip(slices).try_for_each(take)?,
+        // What one thread frees, the others may not get for a while: large rows are left to one.
+        match window.iter().any(|batch| batch.cells.memory() > LARGE) {
+            true => self.writers.iter_mut().zip(slices).try_for_each(take)?,
+            false => self.writers.par_iter_mut().zip(slices).try_for_each(take)?,
         }
         self.syncing.begin(self.writers.iter_mut().filter_map(|writer| writer.appended.take()))?;
         self.spill()
@@ -585,7 +585,8 @@ impl PartitionWriter {
         while !rest.is_empty() {
             let (now, later) = split(&rest, group_rows(&rest));
             let rows = now.iter().map(|slice| slice.rows).sum();
-            let group = setup.encode(rows, |number| look(&now, number), |number| Ok(cells::array(&now, number)?))?;
+            let group =
+                setup.encode(rows, |number| Look::of(&now, number), |number| Ok(cells::array(&now, number)?))?;
             self.append(setup, group)?;
             rest = later;
         }
@@ -633,33 +634,6 @@ impl PartitionWriter {
 
 fn create_directory(directory: &Path) -> Result<()> {
     fs::create_dir_all(directory).with_context(|| format!("can't create {}", shown(directory)))
-}
-
-/// What the values of a column look like, those of texts by some that are spread over the rows.
-#[must_use]
-pub fn look(slices: &[Slice<'_>], number: usize) -> Look {
-    let column = &COLUMNS[number];
-    if slices.iter().all(|slice| slice.is_null(number)) {
-        return Look::Null;
-    }
-    if slices.iter().any(|slice| slice.has_text_over(LARGE_TEXT, number)) {
-        return Look::Large;
-    }
-    if column.kind != Kind::Text {
-        return Look::Of(column.values);
-    }
-    let mut hashes: Vec<u64> = cells::some_texts(slices, number, SAMPLE).map(XxHash3_64::oneshot).collect();
-    let (sampled, usual) = (hashes.len(), column.values);
-    hashes.sort_unstable();
-    hashes.dedup();
-    Look::Of(match (usual, hashes.len()) {
-        _ if sampled < SAMPLE / 8 => usual,
-        (Values::Few, 1) => Values::Few,
-        (Values::Few, _) => Values::Words,
-        (_, different) if 4 * different <= 3 * sampled => Values::Words,
-        (_, different) if different == sampled => Values::Unique,
-        _ => usual,
-    })
 }
 
 /// How many of the first rows make a row group: at most [`MAX_GROUP_ROWS`], of at most [`MAX_GROUP_BYTES`], at least one.

@@ -24,8 +24,10 @@ use parquet::file::properties::{
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnPath, TypePtr};
 use rayon::prelude::*;
+use twox_hash::XxHash3_64;
 
 use super::commit::close;
+use crate::model::cells::{Slice, some_texts};
 use crate::model::columns::{self, COLUMNS, Kind, Values};
 
 /// Most rows of a row group.
@@ -34,6 +36,8 @@ pub const MAX_GROUP_ROWS: usize = 1 << 20;
 pub const MAX_GROUP_BYTES: usize = 120 << 20;
 /// A column that holds a larger text is encoded with as few copies of it as can be.
 pub const LARGE_TEXT: usize = 1 << 20;
+/// So many texts tell whether those of a column repeat.
+const SAMPLE: usize = 128;
 /// A file ends when its size passes this.
 pub const MAX_FILE_BYTES: u64 = 256 << 20;
 
@@ -88,6 +92,35 @@ pub enum Look {
     /// One is a text of more than [`LARGE_TEXT`] bytes: there are neither statistics nor dictionaries, which would each keep
     /// a copy.
     Large,
+}
+
+impl Look {
+    /// What the values of a column look like, those of texts by some that are spread over the rows.
+    #[must_use]
+    pub fn of(slices: &[Slice<'_>], number: usize) -> Self {
+        let column = &COLUMNS[number];
+        if slices.iter().all(|slice| slice.is_null(number)) {
+            return Self::Null;
+        }
+        if slices.iter().any(|slice| slice.has_text_over(LARGE_TEXT, number)) {
+            return Self::Large;
+        }
+        if column.kind != Kind::Text {
+            return Self::Of(column.values);
+        }
+        let mut hashes: Vec<u64> = some_texts(slices, number, SAMPLE).map(XxHash3_64::oneshot).collect();
+        let (sampled, usual) = (hashes.len(), column.values);
+        hashes.sort_unstable();
+        hashes.dedup();
+        Self::Of(match (usual, hashes.len()) {
+            _ if sampled < SAMPLE / 8 => usual,
+            (Values::Few, 1) => Values::Few,
+            (Values::Few, _) => Values::Words,
+            (_, different) if 4 * different <= 3 * sampled => Values::Words,
+            (_, different) if different == sampled => Values::Unique,
+            _ => usual,
+        })
+    }
 }
 
 /// The look of each column.

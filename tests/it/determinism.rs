@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::generate::dumps;
-use crate::harness::{Place, digests, samples};
+use crate::harness::{Place, digests, good, good_with, samples};
 
 /// Threads, bytes read at once and bytes of a chunk.
 type Ways = &'static [(&'static str, &'static str, &'static str)];
@@ -61,6 +61,20 @@ fn generated_dumps_of_every_source_in_every_shape() {
     {
         assert!(records[what].as_u64().unwrap() >= least, "{what} in {records}");
     }
+}
+
+#[test]
+fn large_records_between_others() {
+    let place = generated(20_000);
+    let large = |id| good_with(id, &format!(",\"x\":\"{}\"", id.repeat(17 << 20)));
+    let lines = [good("a"), large("b"), good("c"), good("d"), large("e"), large("f"), good("g")];
+    place.write("in/large.ndjson", lines.join("\n").as_bytes());
+    let ways: Ways = &[("1", "65536", "1048576"), ("2", "65536", "1048576"), ("7", "262144", "65536")];
+    same_bytes(&place, "in", &[], ways);
+    let rows = place.rows();
+    let lengths =
+        ["b", "e", "f"].map(|id| rows.iter().find(|row| row.text("transaction_id") == id).unwrap().text("extra").len());
+    assert_eq!(lengths, [(17 << 20) + "{\"x\":\"\"}".len(); 3]);
 }
 
 #[test]
