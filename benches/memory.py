@@ -11,6 +11,7 @@ beyond the limit fails the command.
 """
 
 import argparse
+import base64
 import json
 import os
 import pathlib
@@ -33,12 +34,12 @@ def generate(*flags):
 
 
 def record(tools, place, scale):
-    """A record just below the limit of 64 MiB, between others."""
+    """Records just below the limit of 64 MiB, of text that hardly compresses, between others and without any between them."""
     line = b'{"id":"%d","timestamp":1422566591,"offer_name":"%s","amount":2,"net_amount":1,"status":"Successful"}\n'
     place.mkdir()
     with open(place / "large.ndjson", "wb") as file:
         for number in range(6):
-            file.write(line % (number, b"o" * ((64 << 20) - 200 if number % 3 == 1 else 10)))
+            file.write(line % (number, b"o" * 10 if number % 3 == 0 else base64.b64encode(os.urandom(48 << 20))[200:]))
 
 
 CASES = {

@@ -48,9 +48,6 @@ const FETCH_BYTES: usize = 4 << 20;
 const COLLECT_BYTES: usize = 64 << 20;
 /// From this many on, rows that were replaced are compared and noted.
 const NOTE_AT_ONCE: usize = 1 << 19;
-/// Chunks and blocks of records that take more, as large records make them, are not worked on beside others: encoding takes
-/// several times their size.
-pub const LARGE: usize = 16 << 20;
 /// Where files are written again.
 pub(super) const REWRITTEN: &str = "rewritten";
 
@@ -197,11 +194,7 @@ impl Loader {
             [] => Ok(()),
             _ => writer.take(setup, &slices),
         };
-        // What one thread frees, the others may not get for a while: large rows are left to one.
-        match window.iter().any(|batch| batch.cells.memory() > LARGE) {
-            true => self.writers.iter_mut().zip(slices).try_for_each(take)?,
-            false => self.writers.par_iter_mut().zip(slices).try_for_each(take)?,
-        }
+        self.writers.par_iter_mut().zip(slices).try_for_each(take)?;
         self.syncing.begin(self.writers.iter_mut().filter_map(|writer| writer.appended.take()))?;
         self.spill()
     }

@@ -184,12 +184,8 @@ impl Setup {
             Ok(writer.close()?)
         };
         let looks: Looks = (0..COLUMNS.len()).map(look).collect();
-        let has_large = looks.contains(&Look::Large);
         let writers = self.factory(looks)?.create_column_writers(0)?;
-        let columns = match has_large {
-            true => writers.into_iter().enumerate().map(encode).collect::<Result<_>>()?,
-            false => writers.into_par_iter().enumerate().map(encode).collect::<Result<_>>()?,
-        };
+        let columns = writers.into_par_iter().enumerate().map(encode).collect::<Result<_>>()?;
         Ok(EncodedGroup { columns, rows })
     }
 }

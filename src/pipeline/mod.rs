@@ -33,7 +33,7 @@ use crate::extract::chunks::Shapes;
 use crate::extract::discover::{Discovered, Dump, STANDARD_INPUT, discover};
 use crate::load::commit::{self, Existing, Staging, existing};
 use crate::load::ledger::{Ledger, Run, RunKind};
-use crate::load::loader::{self, Batch, LARGE, Loaded, Loader, LoaderSettings};
+use crate::load::loader::{self, Batch, Loaded, Loader, LoaderSettings};
 use crate::load::manifest::{self, DumpFacts, FileFacts, Manifest};
 use crate::load::parquet_file::DataFile;
 use crate::load::quarantine::{self, Again, QuarantineWriter, Rejected};
@@ -49,6 +49,9 @@ use earlier::Earlier;
 use feed::{Event, Feed, Stop};
 use underway::{ChunkFacts, Known, Normalizer, Underway};
 use workspace::Workspace;
+
+/// A block of more bytes, as large records make it, is a window of its own: encoding takes several times its size.
+const LARGE: u64 = 16 << 20;
 
 /// Why a run wrote nothing.
 #[derive(Debug)]
@@ -449,12 +452,8 @@ impl<'a> Attempt<'a> {
             };
             let is_end = events.is_empty();
             for event in events {
-                let is_alone = event.weight() > LARGE;
-                self.take_until(if is_alone { 0 } else { most }, &mut underway, loader)?;
-                match is_alone {
-                    true => self.take(underway.normalize(event), loader)?,
-                    false => underway.push(event),
-                }
+                self.take_until(most, &mut underway, loader)?;
+                underway.push(event);
             }
             self.take_until(if is_end { 0 } else { most }, &mut underway, loader)?;
             self.note(loader)?;
@@ -542,7 +541,7 @@ impl<'a> Attempt<'a> {
     fn end_block(&mut self, loader: &mut Loader) -> Result<()> {
         let most = self.config.window_bytes();
         let block = std::mem::take(&mut self.block);
-        let is_alone = block.bytes > (LARGE as u64).max(2 * self.config.sizes().block);
+        let is_alone = block.bytes > LARGE.max(2 * self.config.sizes().block);
         if is_alone || self.window.bytes + block.bytes > most + most / 4 {
             self.write(loader)?;
         }

@@ -100,11 +100,6 @@ impl<'f, 's> Underway<'f, 's> {
         self.weight
     }
 
-    /// Normalizes an event here and now.
-    pub(super) fn normalize(&self, event: Event) -> Known {
-        self.normalizer.normalize(event)
-    }
-
     /// Has the next thread that is free normalize an event.
     pub(super) fn push(&mut self, event: Event) {
         let (sender, receiver) = sync_channel(1);
