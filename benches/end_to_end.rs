@@ -19,9 +19,6 @@ use paynorm::extract::chunks::ReadMore;
 use paynorm::extract::decompress::DumpReader;
 use paynorm::pipeline;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Generates dumps of a shape, unless they are there from an earlier run.
 fn dumps(shape: &str, size: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("dumps-{shape}-{size}"));

@@ -1,10 +1,11 @@
 //! The parts of a run, each alone and on one thread, in memory: finding, reading and mapping records, and encoding rows; and
-//! what a typed parse of the same records takes with `serde_json`, as the mark to be held against.
+//! what libraries take for a typed parse of the same records, for amounts and for times, as the marks to be held against.
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use chrono::DateTime;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use paynorm::extract::chunks::{Buffers, Chunk, Chunks, Shapes, Sizes};
 use paynorm::load::keys::Reading;
@@ -13,14 +14,14 @@ use paynorm::load::partition::Partitioning;
 use paynorm::model::cells::array;
 use paynorm::model::columns::COLUMNS;
 use paynorm::model::json::Reader;
+use paynorm::model::money::{Unit, Written};
+use paynorm::model::time::{WrittenTime, Zone};
 use paynorm::normalize::{Origin, Rules, Scratch, normalize};
 use paynorm::sources::record::Record;
 use paynorm::sources::{self, Settings};
+use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// One dump of a source in a shape, about 20 MB.
 fn dump(source: &str, shape: &str) -> Vec<u8> {
@@ -74,7 +75,7 @@ fn map(criterion: &mut Criterion) {
             bencher.iter(|| {
                 for chunk in &all {
                     let origin = Origin { dump: 0, rank: 0, reading: Reading::Newer, source_file: "dump.ndjson" };
-                    black_box(normalize(chunk, origin, &rules, &mut scratch));
+                    scratch.spare = black_box(normalize(chunk, origin, &rules, &mut scratch)).batch;
                 }
             });
         });
@@ -185,5 +186,23 @@ fn typed(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, scan, read, map, encode, typed);
+/// A thousand amounts and times, and beside them what libraries read them with.
+fn numbers(criterion: &mut Criterion) {
+    fn bench<T>(criterion: &mut Criterion, name: &str, texts: &[String], read: impl Fn(&str) -> T) {
+        let mut group = criterion.benchmark_group("numbers");
+        group.throughput(Throughput::Elements(texts.len() as u64));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| texts.iter().for_each(|text| _ = black_box(read(text))));
+        });
+    }
+    let amounts: Vec<_> = (0..1000).map(|number| format!("{}.{:02}", number * 37 % 2000, number % 100)).collect();
+    bench(criterion, "amount", &amounts, |text| Written::Number(text).amount(Unit::Major));
+    bench(criterion, "amount by rust_decimal", &amounts, str::parse::<Decimal>);
+    let time = |number| format!("20{:02}-{:02}-28T12:{:02}:56Z", number % 30, number % 12 + 1, number % 60);
+    let times: Vec<_> = (0..1000).map(time).collect();
+    bench(criterion, "time", &times, |text| WrittenTime::parse(text, Zone::Utc));
+    bench(criterion, "time by chrono", &times, DateTime::parse_from_rfc3339);
+}
+
+criterion_group!(benches, scan, read, map, encode, numbers, typed);
 criterion_main!(benches);

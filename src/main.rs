@@ -23,9 +23,6 @@ use serde::Serialize;
 use cli::{Cli, Command, LogFormat, NormalizeArgs, PrintArgs};
 use progress::Shown;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 const QUARANTINED: u8 = 3;

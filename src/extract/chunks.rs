@@ -279,8 +279,7 @@ impl<'s, R: ReadMore> Chunks<'s, R> {
             *bytes = self.buffers.take(self.sizes.buffer());
         }
         if bytes.capacity() - bytes.len() < self.sizes.read {
-            // It doubles for a large record: what is not filled yet takes no memory, and buffers that were too small are
-            // held by the allocator for a while.
+            // It doubles for a large record: what is not filled yet takes no memory.
             bytes.reserve_exact(self.sizes.buffer().max(bytes.len()));
         }
         let count = self.reader.read_more(bytes, self.sizes.read)?;
