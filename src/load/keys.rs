@@ -22,7 +22,7 @@ use crate::model::time::Timestamp;
 
 /// How many buckets there are, as a power of two, and how many are looked at at once.
 const BUCKET_BITS: u32 = 8;
-const BUCKETS_AT_ONCE: usize = 16;
+const BUCKETS_AT_ONCE: usize = 4;
 /// Bytes of an entry before its id.
 const ENTRY_BYTES: usize = 59;
 
