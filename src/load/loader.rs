@@ -190,11 +190,8 @@ impl Loader {
             }
         }
         let setup = &self.setup;
-        let take = |(writer, slices): (&mut PartitionWriter, Vec<Slice<'_>>)| match slices[..] {
-            [] => Ok(()),
-            _ => writer.take(setup, &slices),
-        };
-        self.writers.par_iter_mut().zip(slices).try_for_each(take)?;
+        let work = self.writers.par_iter_mut().zip(slices).filter(|(_, slices)| !slices.is_empty());
+        work.try_for_each(|(writer, slices)| writer.take(setup, &slices))?;
         self.syncing.begin(self.writers.iter_mut().filter_map(|writer| writer.appended.take()))?;
         self.spill()
     }

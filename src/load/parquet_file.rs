@@ -183,8 +183,7 @@ impl Setup {
             }
             Ok(writer.close()?)
         };
-        let looks: Looks = (0..COLUMNS.len()).map(look).collect();
-        let writers = self.factory(looks)?.create_column_writers(0)?;
+        let writers = self.factory((0..COLUMNS.len()).map(look).collect())?.create_column_writers(0)?;
         let columns = writers.into_par_iter().enumerate().map(encode).collect::<Result<_>>()?;
         Ok(EncodedGroup { columns, rows })
     }
