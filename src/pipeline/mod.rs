@@ -452,10 +452,12 @@ impl<'a> Attempt<'a> {
             };
             let is_end = events.is_empty();
             for event in events {
-                self.take_until(most, &mut underway, loader)?;
                 underway.push(event);
+                self.take_until(most, &mut underway, loader)?;
             }
-            self.take_until(if is_end { 0 } else { most }, &mut underway, loader)?;
+            if is_end {
+                self.take_until(0, &mut underway, loader)?;
+            }
             self.note(loader)?;
             self.interrupted()?;
             if is_end {
