@@ -153,7 +153,7 @@ fn read(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let (mut reader, mut record) = (Reader::default(), Record::new(source));
                 for text in &records {
-                    record.read(&mut reader, text).expect("it is valid");
+                    record.read(&mut reader, text, text.len()).expect("it is valid");
                     black_box(&record);
                 }
             });

@@ -161,8 +161,9 @@ impl<'a> Worker<'a> {
         (start, end): (usize, usize),
         alone: bool,
     ) -> Result<(), Fate> {
-        let text = self.text((start, end))?;
-        record.read(&mut self.scratch.reader, text).map_err(Reject::from)?;
+        let (rest, length) = (self.rest((start, end))?, end - start);
+        record.read(&mut self.scratch.reader, rest, length).map_err(Reject::from)?;
+        let text = &rest[..length];
         if !record.is_told() {
             Self::untold(source, text, alone)?;
         }
@@ -200,7 +201,7 @@ impl<'a> Worker<'a> {
         });
         periods.push((self.rules.partitioning.period(ymd), u32::try_from(periods.len()).expect("a chunk is small")));
         let source_offset = i64::try_from(at).expect("a file is smaller than 8 EiB");
-        rows.push(&Placed { row: &row, source_file: self.origin.source_file, source_offset });
+        rows.push(&Placed { row: &row, source_file: self.origin.source_file, source_offset }, &self.chunk.bytes);
         Ok(())
     }
 
@@ -263,6 +264,11 @@ impl<'a> Worker<'a> {
         })
     }
 
+    /// The chunk from the start of a record on, or only the record where the chunk is not all text.
+    fn rest(&self, (start, end): (usize, usize)) -> Result<&'a str, Reject> {
+        self.text.map_or_else(|| self.text((start, end)), |text| Ok(&text[start..]))
+    }
+
     fn settle(&mut self, source: Option<&'static dyn Source>, (start, end): (usize, usize), fate: Result<(), Fate>) {
         match fate {
             Ok(()) => self.out.seen += 1,
@@ -311,7 +317,7 @@ impl<'a> Worker<'a> {
             }
             order.clear();
             order.extend(periods.iter().map(|(_, row)| row));
-            rows.take((!sorted).then_some(order), &mut batch.cells);
+            rows.take((!sorted).then_some(order), &self.chunk.bytes, &mut batch.cells);
             batch.keys.extend(order.iter().map(|&row| keys[row as usize]));
             let (partitioning, source) = (&self.rules.partitioning, sources::ALL[source].name());
             let partition = |same: &[(Period, u32)]| (partitioning.key_in(source, same[0].0), same.len());

@@ -62,11 +62,82 @@ impl Default for Cells {
 /// A column of texts that is being filled.
 #[derive(Debug, Default)]
 pub struct Texts {
-    /// As in [`Cells`], but empty while all rows have the same text.
-    offsets: Vec<i32>,
-    characters: Vec<u8>,
-    /// How many rows have the same text, as long as all have.
-    same: usize,
+    /// By row; those behind the last text are not there yet.
+    views: Vec<View>,
+    /// How many bytes they have together.
+    bytes: usize,
+    /// Whether all rows turned out to have the same text.
+    is_same: bool,
+}
+
+/// Where a text stands, which is copied only once all rows are there and their order is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct View {
+    /// From here on in the chunk, or with [`OWN`] in the texts of our own.
+    start: u32,
+    /// 0 for null.
+    length: u32,
+}
+
+/// Tells that a text does not stand in the chunk.
+const OWN: u32 = 1 << 31;
+
+/// What texts are taken from: the chunk's bytes, and beside them what was made of them or does not stand there.
+#[derive(Debug)]
+pub(super) struct Stock<'s> {
+    pub(super) chunk: &'s [u8],
+    pub(super) own: &'s mut Vec<u8>,
+}
+
+impl Stock<'_> {
+    /// Finds a text, or keeps a copy; `last` is where a text of the same column stands, which often is the same again.
+    #[inline]
+    fn view(&mut self, text: &str, last: View) -> View {
+        let length = index(text.len());
+        // A piece of the chunk is told by its address alone; no other text can have one in there.
+        let start = text.as_ptr().addr().wrapping_sub(self.chunk.as_ptr().addr());
+        if start < self.chunk.len() {
+            return View { start: index(start), length };
+        }
+        if last.length == length && last.start & OWN != 0 && self.text(last) == text.as_bytes() {
+            return last;
+        }
+        let start = index(self.own.len()) | OWN;
+        self.own.extend_from_slice(text.as_bytes());
+        View { start, length }
+    }
+
+    /// The bytes from the start of a text on.
+    fn from(&self, view: View) -> &[u8] {
+        match view.start & OWN {
+            0 => &self.chunk[view.start as usize..],
+            _ => &self.own[(view.start & !OWN) as usize..],
+        }
+    }
+
+    fn text(&self, view: View) -> &[u8] {
+        &self.from(view)[..view.length as usize]
+    }
+
+    /// Copies a text to `to`; behind it something else may be left there. Most texts are short, and one copy of a fixed length
+    /// takes less time than one of any length.
+    #[inline]
+    fn copy(&self, view: View, to: &mut [u8]) {
+        const SHORT: usize = 64;
+        let (from, length) = (self.from(view), view.length as usize);
+        if length <= SHORT
+            && let (Some(from), Some(to)) = (from.first_chunk::<SHORT>(), to.first_chunk_mut::<SHORT>())
+        {
+            *to = *from;
+        } else {
+            to[..length].copy_from_slice(&from[..length]);
+        }
+    }
+}
+
+/// A place in a chunk, which is far smaller than 2 GiB.
+fn index(place: usize) -> u32 {
+    u32::try_from(place).ok().filter(|place| place & OWN == 0).expect("a chunk and what becomes of it is small")
 }
 
 /// A column of numbers that is being filled.
@@ -97,126 +168,81 @@ fn place(offset: i32) -> usize {
     usize::try_from(offset).expect("offsets are not negative")
 }
 
-/// Adds a text. Most are short, and two copies of a fixed length that overlap take less time than one of any length.
-#[inline]
-fn push_text(all: &mut Vec<u8>, text: &[u8]) {
-    fn push<const N: usize>(all: &mut Vec<u8>, text: &[u8]) {
-        let (Some(first), Some(last)) = (text.first_chunk::<N>(), text.last_chunk::<N>()) else { return };
-        let end = all.len() + text.len();
-        all.extend_from_slice(first);
-        all.truncate(end - N);
-        all.extend_from_slice(last);
-    }
-    match text.len() {
-        4..8 => push::<4>(all, text),
-        8..16 => push::<8>(all, text),
-        16..32 => push::<16>(all, text),
-        32..=64 => push::<32>(all, text),
-        _ => all.extend_from_slice(text),
-    }
-}
-
 impl Texts {
-    /// Makes the rows up to `rows` null that are not there yet.
-    fn pad(&mut self, rows: usize) {
-        if self.offsets.len() <= rows {
-            self.offsets.resize(rows + 1, offset(self.characters.len()));
-        }
-    }
-
     /// Sets row `at`, which must come behind those that were set; rows in between are null.
     #[inline]
-    pub(super) fn put(&mut self, at: usize, text: Option<&str>) {
+    pub(super) fn put(&mut self, at: usize, text: Option<&str>, stock: &mut Stock<'_>) {
         let Some(text) = text else { return };
-        if self.offsets.is_empty() {
-            if at == self.same && (at == 0 || self.characters == text.as_bytes()) {
-                if at == 0 {
-                    self.characters.extend_from_slice(text.as_bytes());
-                }
-                self.same += 1;
-                return;
-            }
-            self.spread();
+        if self.views.len() < at {
+            self.views.resize(at, View::default());
         }
-        self.pad(at);
-        push_text(&mut self.characters, text.as_bytes());
-        self.offsets.push(offset(self.characters.len()));
-    }
-
-    /// Gives each row that has the same text its own.
-    fn spread(&mut self) {
-        let length = self.characters.len();
-        self.offsets.extend((0..=self.same).map(|row| offset(row * length)));
-        (1..self.same).for_each(|_| self.characters.extend_from_within(..length));
-        self.same = 0;
+        let view = stock.view(text, self.views.last().copied().unwrap_or_default());
+        self.bytes += text.len();
+        self.views.push(view);
     }
 
     fn is_large(&self) -> bool {
-        self.characters.capacity() > MOST_KEPT
+        self.bytes > MOST_KEPT
     }
 
-    fn is_same(&self, rows: usize) -> bool {
-        self.offsets.is_empty() && self.same == rows
+    /// The room that `rows` rows, which are all, take in what columns share.
+    pub(super) fn room(&mut self, rows: usize, stock: &Stock<'_>) -> Room {
+        self.is_same = self.views.len() == rows && self.are_equal(stock);
+        match (self.views.first(), self.is_same) {
+            (None, _) => Room::default(),
+            (Some(first), true) => Room { characters: first.length as usize, ..Room::default() },
+            (Some(_), false) => {
+                Room { offsets: rows + 1, characters: if self.is_large() { 0 } else { self.bytes }, numbers: 0 }
+            }
+        }
     }
 
-    /// The room that `rows` rows take in what columns share.
-    pub(super) fn room(&self, rows: usize) -> Room {
-        let characters = if self.is_large() { 0 } else { self.characters.len() };
-        let is_one = self.characters.is_empty() || self.is_same(rows);
-        Room { offsets: if is_one { 0 } else { rows + 1 }, characters, numbers: 0 }
+    fn are_equal(&self, stock: &Stock<'_>) -> bool {
+        let [first, rest @ ..] = &self.views[..] else { return false };
+        let same_text = |view: &View| view.length == first.length && stock.text(*view) == stock.text(*first);
+        rest.iter().all(|view| view == first || same_text(view))
     }
 
     /// Moves the first `rows` rows, which are all, in `order` to `cells`, as their next column.
-    pub(super) fn take(&mut self, rows: usize, order: Option<&[u32]>, cells: &mut Cells) {
-        if self.characters.is_empty() {
+    pub(super) fn take(&mut self, rows: usize, order: Option<&[u32]>, stock: &Stock<'_>, cells: &mut Cells) {
+        if self.bytes == 0 {
             cells.places.push(Place::Null);
         } else {
-            self.take_texts(rows, order, cells);
+            self.take_texts(rows, order, stock, cells);
         }
-        self.offsets.clear();
-        self.characters.clear();
-        self.same = 0;
+        self.views.clear();
+        self.bytes = 0;
     }
 
-    fn take_texts(&mut self, rows: usize, order: Option<&[u32]>, cells: &mut Cells) {
-        let is_same = self.is_same(rows);
-        if !is_same {
-            if self.offsets.is_empty() {
-                self.spread();
-            }
-            self.pad(rows);
+    fn take_texts(&mut self, rows: usize, order: Option<&[u32]>, stock: &Stock<'_>, cells: &mut Cells) {
+        if self.is_same {
+            let text = stock.text(self.views[0]);
+            let all = &mut cells.characters[0];
+            cells.places.push(Place::Same { buffer: 0, characters: all.len(), length: text.len() });
+            all.extend_from_slice(text);
+            return;
         }
-        let is_large = self.is_large();
-        if is_large {
+        if self.is_large() {
             cells.characters.push(Vec::new());
         }
-        let buffer = if is_large { cells.characters.len() - 1 } else { 0 };
+        let buffer = if self.is_large() { cells.characters.len() - 1 } else { 0 };
         let all = &mut cells.characters[buffer];
         let characters = all.len();
-        cells.places.push(match is_same {
-            true => Place::Same { buffer, characters, length: self.characters.len() },
-            false => Place::Texts { offsets: cells.offsets.len(), buffer, characters },
-        });
+        cells.places.push(Place::Texts { offsets: cells.offsets.len(), buffer, characters });
+        self.views.resize(rows, View::default());
+        all.reserve_exact(self.bytes);
+        all.resize(characters + self.bytes, 0);
+        let all = &mut all[characters..];
+        let mut end = 0;
+        let mut copy = |view: View| {
+            stock.copy(view, &mut all[end..]);
+            end += view.length as usize;
+            offset(end)
+        };
+        cells.offsets.push(0);
         match order {
-            Some(order) if !is_same => {
-                all.reserve_exact(self.characters.len());
-                cells.offsets.push(0);
-                for &row in order {
-                    let row = row as usize;
-                    push_text(all, &self.characters[place(self.offsets[row])..place(self.offsets[row + 1])]);
-                    cells.offsets.push(offset(all.len() - characters));
-                }
-                if is_large {
-                    self.characters = Vec::new();
-                }
-            }
-            _ => {
-                cells.offsets.extend_from_slice(&self.offsets);
-                match is_large {
-                    true => *all = std::mem::take(&mut self.characters),
-                    false => all.extend_from_slice(&self.characters),
-                }
-            }
+            None => cells.offsets.extend(self.views.iter().map(|&view| copy(view))),
+            Some(order) => cells.offsets.extend(order.iter().map(|&row| copy(self.views[row as usize]))),
         }
     }
 }
@@ -594,9 +620,22 @@ mod tests {
     }
 
     fn texts(rows: &[Option<&str>], order: Option<&[u32]>) -> Cells {
+        texts_of("", rows, order).0
+    }
+
+    /// Rows with texts that may stand in a chunk, and what of them does not.
+    fn texts_of(chunk: &str, rows: &[Option<&str>], order: Option<&[u32]>) -> (Cells, String) {
+        let mut own = Vec::new();
+        let mut stock = Stock { chunk: chunk.as_bytes(), own: &mut own };
         let mut texts = Texts::default();
-        rows.iter().enumerate().for_each(|(at, text)| texts.put(at, *text));
-        cells(TRANSACTION_ID, rows.len(), |cells| texts.take(rows.len(), order, cells))
+        rows.iter().enumerate().for_each(|(at, text)| texts.put(at, *text, &mut stock));
+        let cells = cells(TRANSACTION_ID, rows.len(), |cells| {
+            let room = texts.room(rows.len(), &stock);
+            cells.renew(rows.len(), room);
+            cells.places.resize(TRANSACTION_ID, Place::Null);
+            texts.take(rows.len(), order, &stock, cells);
+        });
+        (cells, String::from_utf8(own).expect("texts"))
     }
 
     fn read(slices: &[Slice<'_>]) -> Vec<Option<String>> {
@@ -670,9 +709,29 @@ mod tests {
     #[test]
     fn texts_of_every_length_are_copied_whole() {
         let long = "0123456789abcdefghijklmnopqrstuvwxyz".repeat(4);
-        let all: Vec<_> = (0..=long.len()).map(|length| (length > 0).then(|| &long[long.len() - length..])).collect();
-        let order: Vec<u32> = (0..).take(all.len()).collect();
-        assert_eq!(read(&[texts(&all, Some(&order)).all()]), owned(&all));
+        for from_end in [true, false] {
+            let text = |length| if from_end { &long[long.len() - length..] } else { &long[..length] };
+            let all: Vec<_> = (0..=long.len()).map(|length| (length > 0).then(|| text(length))).collect();
+            let order: Vec<u32> = (0..).take(all.len()).collect();
+            for chunk in [&long, ""] {
+                for order in [None, Some(&order[..])] {
+                    assert_eq!(read(&[texts_of(chunk, &all, order).0.all()]), owned(&all));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_stands_in_the_chunk_is_not_kept_beside_it() {
+        let chunk = String::from("one two two three");
+        let rows =
+            [Some(&chunk[4..7]), Some("own"), Some("own"), None, Some(&chunk[12..]), Some("own"), Some(&chunk[..3])];
+        let (cells, own) = texts_of(&chunk, &rows, Some(&[6, 5, 4, 3, 2, 1, 0]));
+        let backwards: Vec<_> = rows.iter().rev().copied().collect();
+        assert_eq!((read(&[cells.all()]), own.as_str()), (owned(&backwards), "ownown"));
+        let (same, own) = texts_of(&chunk, &[Some(&chunk[4..7]), Some(&chunk[8..11]), Some("two")], None);
+        assert!(matches!(same.places[TRANSACTION_ID], Place::Same { .. }));
+        assert_eq!((same.characters[0].as_slice(), own.as_str()), (&b"two"[..], "two"));
     }
 
     #[test]

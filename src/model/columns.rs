@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use super::cells::{Cells, Numbers, Room, Texts};
+use super::cells::{Cells, Numbers, Room, Stock, Texts};
 use super::money::{Amount, Currency, Money, PRECISION};
 use super::time::{Date, Timestamp};
 use super::transaction::Transaction;
@@ -93,6 +93,9 @@ pub struct Column {
     pub doc: &'static str,
 }
 
+/// What a chunk's own texts may take and be kept for those of the next one.
+const MOST_OWN: usize = 4 << 20;
+
 /// A row and where it was read: what the columns are filled from.
 #[derive(Clone, Copy, Debug)]
 pub struct Placed<'a> {
@@ -122,28 +125,34 @@ macro_rules! columns {
         #[derive(Debug, Default)]
         pub struct Filling {
             rows: usize,
+            /// Texts that do not stand in the chunk.
+            own: Vec<u8>,
             $($name: columns!(@cells $kind),)+
         }
 
         impl Filling {
-            /// Adds a row.
-            pub fn push(&mut self, row: &Placed<'_>) {
+            /// Adds a row of a chunk, where its texts stand as far as they were not changed.
+            pub fn push(&mut self, row: &Placed<'_>, chunk: &[u8]) {
                 let at = self.rows;
+                let mut stock = Stock { chunk, own: &mut self.own };
                 $({
                     let $p = row;
-                    self.$name.put(at, columns!(@value $kind $get));
+                    columns!(@put $kind self.$name, at, columns!(@value $kind $get), &mut stock);
                 })+
                 self.rows += 1;
             }
 
-            /// Moves the rows to `cells`, in place of what was there. With an `order`, row i is the row that was pushed as
-            /// number `order[i]`.
-            pub fn take(&mut self, order: Option<&[u32]>, cells: &mut Cells) {
+            /// Moves the rows of the chunk to `cells`, in place of what was there. With an `order`, row i is the row that was
+            /// pushed as number `order[i]`.
+            pub fn take(&mut self, order: Option<&[u32]>, chunk: &[u8], cells: &mut Cells) {
                 let rows = std::mem::take(&mut self.rows);
+                let stock = Stock { chunk, own: &mut self.own };
                 let mut room = Room::default();
-                $(room += self.$name.room(rows);)+
+                $(room += columns!(@room $kind self.$name, rows, &stock);)+
                 cells.renew(rows, room);
-                $(self.$name.take(rows, order, cells);)+
+                $(columns!(@take $kind self.$name, rows, order, &stock, cells);)+
+                self.own.clear();
+                self.own.shrink_to(MOST_OWN);
             }
         }
     };
@@ -151,6 +160,16 @@ macro_rules! columns {
     (@null required) => { false };
     (@personal personal) => { true };
     (@personal plain) => { false };
+    (@put Text $column:expr, $at:ident, $value:expr, $stock:expr) => { $column.put($at, $value, $stock) };
+    (@put $number:ident $column:expr, $at:ident, $value:expr, $stock:expr) => { $column.put($at, $value) };
+    (@room Text $column:expr, $rows:ident, $stock:expr) => { $column.room($rows, $stock) };
+    (@room $number:ident $column:expr, $rows:ident, $stock:expr) => { $column.room($rows) };
+    (@take Text $column:expr, $rows:ident, $order:ident, $stock:expr, $cells:ident) => {
+        $column.take($rows, $order, $stock, $cells)
+    };
+    (@take $number:ident $column:expr, $rows:ident, $order:ident, $stock:expr, $cells:ident) => {
+        $column.take($rows, $order, $cells)
+    };
     (@cells Text) => { Texts };
     (@cells $number:ident) => { Numbers };
     (@value Text $get:expr) => { $get };

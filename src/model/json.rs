@@ -61,6 +61,7 @@ pub struct Value<'a> {
 
 impl<'a> Value<'a> {
     /// The characters of a string value; `None` for other types.
+    #[inline]
     #[must_use]
     pub fn characters(&self) -> Option<Cow<'a, str>> {
         let Type::String { escaped } = self.kind else { return None };
@@ -87,6 +88,26 @@ impl<'a> Member<'a> {
     #[must_use]
     pub fn key(&self) -> Cow<'a, str> {
         key_characters(self.raw_key, self.escaped_key)
+    }
+}
+
+/// Where a key stands in the text that is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Where its opening quote is.
+    pub at: usize,
+    /// How many bytes are between the quotes.
+    pub length: usize,
+    /// Whether it has a backslash.
+    pub escaped: bool,
+}
+
+impl Key {
+    /// The member of `text` with this key.
+    #[must_use]
+    pub fn member<'a>(self, text: &'a str, value: Value<'a>) -> Member<'a> {
+        let raw_key = &text[self.at + 1..self.at + 1 + self.length];
+        Member { raw_key, escaped_key: self.escaped, at: self.at, value }
     }
 }
 
@@ -162,6 +183,29 @@ impl Reader {
     /// # Errors
     /// The first fault in the text, or what `taker` returns.
     pub fn take_members<'a>(&mut self, text: &'a str, taker: &mut impl TakeMembers<'a>) -> Result<(), Broken> {
+        self.take_first(text, taker)?.end()
+    }
+
+    /// As [`Self::take_members`], of an object that is said to be the first `length` bytes of `text`: it is faster to look at
+    /// what is behind it than to take care not to.
+    ///
+    /// # Errors
+    /// When that is not so, or anything is wrong; what, the object alone must be asked.
+    pub fn take_members_within<'a>(
+        &mut self,
+        text: &'a str,
+        length: usize,
+        taker: &mut impl TakeMembers<'a>,
+    ) -> Result<(), Broken> {
+        let cursor = self.take_first(text, taker)?;
+        if cursor.at == length { Ok(()) } else { Err(cursor.broken("the object ends elsewhere")) }
+    }
+
+    fn take_first<'a, 's>(
+        &'s mut self,
+        text: &'a str,
+        taker: &mut impl TakeMembers<'a>,
+    ) -> Result<Cursor<'a, 's>, Broken> {
         let mut cursor = Cursor { text, bytes: text.as_bytes(), at: 0, keys: &mut self.keys };
         cursor.keys.clear();
         cursor.skip_space();
@@ -169,12 +213,15 @@ impl Reader {
             return Err(Broken::new(cursor.at, "expected an object"));
         }
         cursor.each_member(1, taker, |_, _| {})?;
-        cursor.end()
+        Ok(cursor)
     }
 }
 
 /// Takes the members of an object.
 pub trait TakeMembers<'a> {
+    /// Who takes the members of inner objects.
+    type Inner: TakeMembers<'a>;
+
     /// The length of a `"key":` that `rest` begins with, if it is a well-known one without escapes; else 0.
     fn known(&mut self, _rest: &[u8]) -> usize {
         0
@@ -184,23 +231,48 @@ pub trait TakeMembers<'a> {
     fn key(&mut self, _raw: &'a str, _escaped: bool) {}
 
     /// Who takes the members of the value that comes next, should it be an object; else nobody does.
-    fn inner(&mut self) -> Option<&mut dyn TakeMembers<'a>> {
+    fn inner(&mut self) -> Option<&mut Self::Inner> {
         None
     }
 
-    /// Takes the member whose key and value were read.
+    /// Takes the member of `text` whose key and value were read.
     ///
     /// # Errors
     /// Why it can't be.
-    fn take(&mut self, member: Member<'a>) -> Result<(), Broken>;
+    fn take(&mut self, text: &'a str, key: Key, value: Value<'a>) -> Result<(), Broken>;
+}
+
+/// Takes the members of inner objects where nobody wants them.
+#[derive(Debug)]
+pub enum Nobody {}
+
+impl<'a> TakeMembers<'a> for Nobody {
+    type Inner = Self;
+
+    fn take(&mut self, _text: &'a str, _key: Key, _value: Value<'a>) -> Result<(), Broken> {
+        match *self {}
+    }
 }
 
 /// Takes members by a function.
 struct Each<F>(F);
 
 impl<'a, F: FnMut(Member<'a>) -> Result<(), Broken>> TakeMembers<'a> for Each<F> {
-    fn take(&mut self, member: Member<'a>) -> Result<(), Broken> {
-        self.0(member)
+    type Inner = Nobody;
+
+    fn take(&mut self, text: &'a str, key: Key, value: Value<'a>) -> Result<(), Broken> {
+        self.0(key.member(text, value))
+    }
+}
+
+/// Takes no notice of members that are only checked.
+struct Unseen;
+
+impl<'a> TakeMembers<'a> for Unseen {
+    type Inner = Nobody;
+
+    fn take(&mut self, _text: &'a str, _key: Key, _value: Value<'a>) -> Result<(), Broken> {
+        Ok(())
     }
 }
 
@@ -212,6 +284,7 @@ struct Cursor<'a, 's> {
 }
 
 impl<'a> Cursor<'a, '_> {
+    #[inline]
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
@@ -257,22 +330,24 @@ impl<'a> Cursor<'a, '_> {
         match first {
             Some(b'{') => self.object(depth + 1),
             Some(b'[') => self.array(depth + 1),
+            Some(b'n') => self.literal(b"null", Type::Null),
             Some(b't') => self.literal(b"true", Type::Bool),
             Some(b'f') => self.literal(b"false", Type::Bool),
-            Some(b'n') => self.literal(b"null", Type::Null),
             Some(_) => Err(self.broken("expected a value")),
             None => Err(self.broken("the text ends where a value should be")),
         }
     }
 
-    fn literal(&mut self, word: &[u8], kind: Type) -> Result<Type, Broken> {
-        if !self.bytes[self.at..].starts_with(word) {
+    #[inline]
+    fn literal<const N: usize>(&mut self, word: &[u8; N], kind: Type) -> Result<Type, Broken> {
+        if self.bytes[self.at..].first_chunk() != Some(word) {
             return Err(self.broken("expected true, false or null"));
         }
-        self.at += word.len();
+        self.at += N;
         Ok(kind)
     }
 
+    #[inline]
     fn number(&mut self) -> Result<Type, Broken> {
         if self.peek() == Some(b'-') {
             self.at += 1;
@@ -295,6 +370,7 @@ impl<'a> Cursor<'a, '_> {
         Ok(Type::Number)
     }
 
+    #[inline]
     fn digits(&mut self) -> Result<(), Broken> {
         let start = self.at;
         while let Some(b'0'..=b'9') = self.peek() {
@@ -335,10 +411,10 @@ impl<'a> Cursor<'a, '_> {
     fn object(&mut self, depth: usize) -> Result<Type, Broken> {
         self.enter(depth)?;
         let first_key = self.keys.len();
-        let note = |cursor: &mut Self, member: &Member<'a>| {
-            cursor.keys.push((member.at + 1, member.at + 1 + member.raw_key.len(), member.escaped_key));
+        let note = |cursor: &mut Self, key: Key| {
+            cursor.keys.push((key.at + 1, key.at + 1 + key.length, key.escaped));
         };
-        self.each_member(depth, &mut Each(|_| Ok(())), note)?;
+        self.each_member(depth, &mut Unseen, note)?;
         if self.keys.len() - first_key > 1 {
             self.compare_keys(first_key)?;
         }
@@ -347,7 +423,7 @@ impl<'a> Cursor<'a, '_> {
     }
 
     /// The object at the cursor, whose members `taker` takes.
-    fn taken_object(&mut self, depth: usize, taker: &mut dyn TakeMembers<'a>) -> Result<Value<'a>, Broken> {
+    fn taken_object(&mut self, depth: usize, taker: &mut impl TakeMembers<'a>) -> Result<Value<'a>, Broken> {
         self.enter(depth)?;
         let start = self.at;
         self.each_member(depth, taker, |_, _| {})?;
@@ -357,8 +433,8 @@ impl<'a> Cursor<'a, '_> {
     fn each_member(
         &mut self,
         depth: usize,
-        taker: &mut (impl TakeMembers<'a> + ?Sized),
-        note: impl Fn(&mut Self, &Member<'a>),
+        taker: &mut impl TakeMembers<'a>,
+        note: impl Fn(&mut Self, Key),
     ) -> Result<(), Broken> {
         self.at += 1;
         self.skip_space();
@@ -369,15 +445,16 @@ impl<'a> Cursor<'a, '_> {
         loop {
             self.skip_space();
             let at = self.at;
-            let (raw_key, escaped_key) = match taker.known(&self.bytes[at..]) {
+            let key = match taker.known(&self.bytes[at..]) {
                 0 => {
-                    let (raw_key, escaped_key) = self.key()?;
-                    taker.key(raw_key, escaped_key);
-                    (raw_key, escaped_key)
+                    let (raw, escaped) = self.key()?;
+                    taker.key(raw, escaped);
+                    Key { at, length: raw.len(), escaped }
                 }
-                length => {
-                    self.at += length;
-                    (&self.text[at + 1..at + length - 2], false)
+                known => {
+                    self.at += known;
+                    // Without the quotes and the colon.
+                    Key { at, length: known - 3, escaped: false }
                 }
             };
             self.skip_space();
@@ -385,9 +462,8 @@ impl<'a> Cursor<'a, '_> {
                 Some(inner) if self.peek() == Some(b'{') => self.taken_object(depth + 1, inner)?,
                 _ => self.value(depth)?,
             };
-            let member = Member { raw_key, escaped_key, at, value };
-            note(self, &member);
-            taker.take(member)?;
+            note(self, key);
+            taker.take(self.text, key, value)?;
             self.skip_space();
             match self.peek() {
                 Some(b',') => self.at += 1,

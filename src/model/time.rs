@@ -154,20 +154,17 @@ impl Date {
         (i32::try_from(year).expect("a year that fits"), small(month), small(day))
     }
 
-    fn from_ymd(year: i64, month: i64, day: i64) -> Option<Self> {
-        const LENGTHS: [i64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-        let length = *LENGTHS.get(usize::try_from(month - 1).ok()?)? + i64::from(month == 2 && leap);
+    fn from_ymd(year: u32, month: u32, day: u32) -> Option<Self> {
+        const LENGTHS: [u32; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+        let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+        let length = *LENGTHS.get(month.checked_sub(1)? as usize)? + u32::from(month == 2 && leap);
         if year < 1 || day < 1 || day > length {
             return None;
         }
-        let shifted_year = if month <= 2 { year - 1 } else { year };
-        let era = shifted_year.div_euclid(400);
-        let year_of_era = shifted_year.rem_euclid(400);
-        let shifted_month = (month + 9) % 12;
-        let day_of_year = (153 * shifted_month + 2) / 5 + day - 1;
-        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-        i32::try_from(era * 146_097 + day_of_era - 719_468).ok().map(Self)
+        let (shifted_year, shifted_month) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
+        let leap_days = shifted_year / 4 - shifted_year / 100 + shifted_year / 400;
+        let days = 365 * shifted_year + leap_days + (153 * shifted_month + 2) / 5 + day - 1;
+        i32::try_from(days).ok().map(|days| Self(days - 719_468))
     }
 }
 
@@ -287,17 +284,15 @@ impl WrittenTime {
     #[must_use]
     pub fn parse(text: &str, zone: Zone) -> Option<Self> {
         let bytes = text.as_bytes();
-        let date = parse_date(bytes.get(..10)?)?;
-        let Some(clock) = bytes.get(11..) else {
+        let Some((start, rest)) = bytes.split_first_chunk() else {
+            let date = parse_date(bytes)?;
             let midnight = i64::from(date.0) * DAY_SECONDS;
             let instant = Timestamp::from_seconds(zone.instant(midnight)?, 0)?;
-            return (bytes.len() == 10).then_some(Self { instant, offset_minutes: None, date });
+            return Some(Self { instant, offset_minutes: None, date });
         };
-        if !matches!(bytes[10], b'T' | b't' | b' ') {
-            return None;
-        }
-        let (seconds, micros, rest) = parse_clock(clock)?;
-        let local = i64::from(date.0) * DAY_SECONDS + seconds;
+        let (date, minutes) = parse_minute(start)?;
+        let (seconds, micros, rest) = parse_seconds(rest)?;
+        let local = i64::from(date.0) * DAY_SECONDS + i64::from(minutes) * 60 + seconds;
         let offset_minutes = parse_offset(rest)?;
         let utc = match offset_minutes {
             Some(minutes) => local - i64::from(minutes) * 60,
@@ -313,22 +308,49 @@ fn parse_date(bytes: &[u8]) -> Option<Date> {
     Date::from_ymd(year, two_digits(m1, m2)?, two_digits(d1, d2)?)
 }
 
-/// `HH:MM:SS[.digits]`: seconds since midnight, microseconds, what follows.
-fn parse_clock(bytes: &[u8]) -> Option<(i64, i64, &[u8])> {
-    let &[h1, h2, b':', m1, m2, b':', s1, s2, ref rest @ ..] = bytes else { return None };
-    let (hour, minute, second) = (two_digits(h1, h2)?, two_digits(m1, m2)?, two_digits(s1, s2)?);
-    if hour > 23 || minute > 59 || second > 60 {
+/// `YYYY-MM-DDTHH:MM`: the date, and minutes since midnight.
+fn parse_minute(bytes: &[u8; 16]) -> Option<(Date, u32)> {
+    let (Some(year_month), Some(day_minute)) = (bytes.first_chunk(), bytes.last_chunk()) else { return None };
+    let [y1, _, y2, _, _, month, _, _] = pairs(*year_month, *b"0000-00-")?;
+    let mut day_minute: [u8; 8] = *day_minute;
+    if !matches!(std::mem::replace(&mut day_minute[2], b'T'), b'T' | b't' | b' ') {
         return None;
     }
-    let seconds = hour * 3600 + minute * 60 + second;
-    let [b'.', fraction @ ..] = rest else { return Some((seconds, 0, rest)) };
+    let [day, _, _, hour, _, _, minute, _] = pairs(day_minute, *b"00T00:00")?;
+    if hour > 23 || minute > 59 {
+        return None;
+    }
+    let date = Date::from_ymd(u32::from(y1) * 100 + u32::from(y2), month.into(), day.into())?;
+    Some((date, u32::from(hour) * 60 + u32::from(minute)))
+}
+
+/// Of bytes that are digits where `form` has a `0`, and like it elsewhere: what each digit and the one behind it stand for.
+/// All eight are looked at in one word.
+fn pairs(bytes: [u8; 8], form: [u8; 8]) -> Option<[u8; 8]> {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // What makes a byte beyond 9, or beyond 0 where it must be like the form, pass 127.
+    let most = u64::from_le_bytes(form.map(|byte| if byte == b'0' { 127 - 9 } else { 127 }));
+    let digits = u64::from_le_bytes(bytes) ^ u64::from_le_bytes(form);
+    let passed = ((digits & !HIGH) + most) | digits;
+    // A digit is 9 at most, so no product or sum reaches the next byte.
+    (passed & HIGH == 0).then(|| (digits * 10 + (digits >> 8)).to_le_bytes())
+}
+
+/// `:SS[.digits]`: seconds, microseconds, what follows.
+fn parse_seconds(bytes: &[u8]) -> Option<(i64, i64, &[u8])> {
+    let &[b':', s1, s2, ref rest @ ..] = bytes else { return None };
+    let second = two_digits(s1, s2)?;
+    if second > 60 {
+        return None;
+    }
+    let [b'.', fraction @ ..] = rest else { return Some((second.into(), 0, rest)) };
     let count = fraction.iter().take_while(|b| b.is_ascii_digit()).count();
     if count == 0 {
         return None;
     }
     let digit = |i: usize| if i < count { i64::from(fraction[i] - b'0') } else { 0 };
     let micros = (0..6).fold(0, |n, i| n * 10 + digit(i));
-    Some((seconds, micros, &fraction[count..]))
+    Some((second.into(), micros, &fraction[count..]))
 }
 
 /// The offset that ends a time: outer `None` when it is malformed, inner `None` when there is none.
@@ -348,11 +370,11 @@ fn parse_offset(bytes: &[u8]) -> Option<Option<i16>> {
     if hours > 23 || minutes > 59 {
         return None;
     }
-    Some(i16::try_from(sign * (hours * 60 + minutes)).ok())
+    Some(i16::try_from(hours * 60 + minutes).ok().map(|minutes| sign * minutes))
 }
 
-fn two_digits(tens: u8, ones: u8) -> Option<i64> {
-    (tens.is_ascii_digit() && ones.is_ascii_digit()).then(|| i64::from(tens - b'0') * 10 + i64::from(ones - b'0'))
+fn two_digits(tens: u8, ones: u8) -> Option<u32> {
+    (tens.is_ascii_digit() && ones.is_ascii_digit()).then(|| u32::from(tens - b'0') * 10 + u32::from(ones - b'0'))
 }
 
 #[cfg(test)]
@@ -458,7 +480,8 @@ mod tests {
             let (year, month, day) = date.ymd();
             let other = NaiveDate::from_ymd_opt(year, month, day).expect("a date");
             assert_eq!(other.signed_duration_since(NaiveDate::default()).num_days(), i64::from(days));
-            assert_eq!(Date::from_ymd(i64::from(year), i64::from(month), i64::from(day)), Some(date));
+            let year = u32::try_from(year).expect("a year from 1 on");
+            assert_eq!(Date::from_ymd(year, month, day), Some(date));
         }
     }
 }

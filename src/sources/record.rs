@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::Source;
-use crate::model::json::{Broken, Member, Reader, TakeMembers, Type, Value, key_characters};
+use crate::model::json::{Broken, Key, Member, Nobody, Reader, TakeMembers, Type, Value, key_characters};
 use crate::model::money::{Amount, Currency, NotAnAmount, Unit, Written};
 use crate::model::reject::{Reason, Reject};
 use crate::model::time::{Date, WrittenTime, Zone};
@@ -29,6 +29,8 @@ const OTHER: u8 = u8::MAX;
 /// How many keys are learned, and how many of them are looked at before a key is taken for a new one.
 const MOST_LEARNED: usize = 64;
 const LOOK_AHEAD: usize = 4;
+/// Keys are compared so many bytes at a time.
+const BLOCK: usize = size_of::<u128>();
 /// With more unknown members than this, their keys are compared through a tree.
 const FEW_OTHERS: usize = 16;
 /// How many members of an inner object columns may take.
@@ -39,8 +41,36 @@ const MOST_INNER: usize = 4;
 struct Learned {
     /// Quotes, key and colon.
     text: Box<[u8]>,
+    /// The same in blocks, and which bits of each block count: comparing blocks takes less time than texts of any length.
+    blocks: Box<[(u128, u128)]>,
     /// Its documented number, or [`OTHER`].
     number: u8,
+}
+
+impl Learned {
+    fn new(raw: &str, number: u8) -> Self {
+        let text = format!("\"{raw}\":").into_bytes();
+        let block = |bytes: &[u8]| {
+            let of = |byte: &dyn Fn(usize) -> u8| u128::from_le_bytes(std::array::from_fn(byte));
+            let there = |at| bytes.get(at).copied();
+            (of(&|at| there(at).unwrap_or_default()), of(&|at| there(at).map_or(0, |_| u8::MAX)))
+        };
+        Self { blocks: text.chunks(BLOCK).map(block).collect(), text: text.into(), number }
+    }
+
+    #[inline]
+    fn begins(&self, rest: &[u8]) -> bool {
+        let mut blocks = rest;
+        for &(text, mask) in &self.blocks {
+            // Fewer bytes are left than blocks have only at the end of a dump.
+            let Some((block, behind)) = blocks.split_first_chunk() else { return rest.starts_with(&self.text) };
+            if u128::from_le_bytes(*block) & mask != text {
+                return false;
+            }
+            blocks = behind;
+        }
+        true
+    }
 }
 
 /// The keys of an object as they tend to come.
@@ -54,10 +84,11 @@ struct Expected {
 
 impl Expected {
     /// The length of the key that `rest` begins with, if it is one of those expected next; else 0.
+    #[inline]
     fn meet(&mut self, rest: &[u8]) -> usize {
         let learned = self.learned.get(self.next..).unwrap_or_default().iter().take(LOOK_AHEAD).enumerate();
         for (ahead, learned) in learned {
-            if rest.starts_with(&learned.text) {
+            if learned.begins(rest) {
                 self.next += ahead + 1;
                 self.met = learned.number;
                 return learned.text.len();
@@ -72,8 +103,7 @@ impl Expected {
         let found = names.into_iter().position(|name| name == key);
         self.met = found.and_then(|number| u8::try_from(number).ok()).unwrap_or(OTHER);
         if !escaped && self.learned.len() < MOST_LEARNED {
-            let text = format!("\"{raw}\":").into_bytes().into();
-            self.learned.insert(self.next, Learned { text, number: self.met });
+            self.learned.insert(self.next, Learned::new(raw, self.met));
             self.next += 1;
         }
     }
@@ -112,8 +142,8 @@ pub struct Record<'a> {
     documented: &'static [Documented],
     /// What tells the source: bits of the documented members that must all be there, in any of these groups.
     told_by: Vec<u64>,
-    /// The documented members; those that the record has are told by the bits of `present`.
-    slots: Vec<Option<Member<'a>>>,
+    /// The values of the documented members; those that the record has are told by the bits of `present`.
+    slots: Vec<Value<'a>>,
     present: u64,
     others: Vec<Other<'a>>,
     other_keys: OtherKeys<'a>,
@@ -132,7 +162,7 @@ impl<'a> Record<'a> {
         Self {
             documented,
             told_by: source.told_by().iter().map(|group| group.iter().map(bit).sum()).collect(),
-            slots: vec![None; documented.len()],
+            slots: vec![Value { raw: "", kind: Type::Null }; documented.len()],
             present: 0,
             others: Vec::new(),
             other_keys: OtherKeys::default(),
@@ -144,16 +174,25 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Takes the members of the object `text`.
+    /// Takes the members of the object that the first `length` bytes of `text` are.
     ///
     /// # Errors
-    /// What is wrong with the text as JSON, a key that occurs twice included.
-    pub fn read(&mut self, reader: &mut Reader, text: &'a str) -> Result<(), Broken> {
+    /// What is wrong with the object as JSON, a key that occurs twice included.
+    pub fn read(&mut self, reader: &mut Reader, text: &'a str, length: usize) -> Result<(), Broken> {
+        self.clear();
+        reader.take_members_within(text, length, self).or_else(|_| {
+            self.clear();
+            reader.take_members(&text[..length], self)
+        })
+    }
+
+    fn clear(&mut self) {
         self.present = 0;
         self.others.clear();
-        self.other_keys.0.clear();
+        if !self.other_keys.0.is_empty() {
+            self.other_keys.0.clear();
+        }
         self.expected.next = 0;
-        reader.take_members(text, self)
     }
 
     /// Whether the source tells the record by its members, be they null.
@@ -167,37 +206,44 @@ impl<'a> Record<'a> {
         self.others.iter().filter(|other| !other.documented).map(|other| &other.member)
     }
 
-    fn member(&self, number: usize) -> Option<Member<'a>> {
-        if self.present >> number & 1 == 1 { self.slots[number] } else { None }
+    #[inline]
+    fn value(&self, number: usize) -> Option<Value<'a>> {
+        if self.present >> number & 1 == 1 { Some(self.slots[number]) } else { None }
     }
 
+    #[inline]
     fn get(&self, number: usize) -> Option<Field<'a>> {
-        let value = self.member(number)?.value;
+        let value = self.value(number)?;
         (value.kind != Type::Null).then(|| Field { parent: None, name: self.documented[number].name, value })
     }
 
     /// An id: a string or an integer; `None` when absent or empty.
+    #[inline]
     pub fn id(&self, number: usize) -> Result<Text<'a>, Reject> {
         self.get(number).map_or(Ok(None), |field| field.id())
     }
 
     /// The id that makes the key.
+    #[inline]
     pub fn key(&self, number: usize) -> Result<Cow<'a, str>, Reject> {
         let name = self.documented[number].name;
         self.id(number)?.ok_or_else(|| Reject::of(Reason::MissingId, name, "the record has no id"))
     }
 
     /// Text; `None` when absent or empty.
+    #[inline]
     pub fn text(&self, number: usize) -> Result<Text<'a>, Reject> {
         self.get(number).map_or(Ok(None), |field| field.text())
     }
 
     /// A word of a closed list, be it empty.
+    #[inline]
     pub fn word(&self, number: usize) -> Result<Option<Cow<'a, str>>, Reject> {
         self.get(number).map_or(Ok(None), |field| field.characters().map(Some))
     }
 
     /// The text of a number, as written.
+    #[inline]
     pub fn number(&self, number: usize) -> Result<Text<'a>, Reject> {
         self.get(number).map_or(Ok(None), |field| match field.value.kind {
             Type::Number => Ok(Some(Cow::Borrowed(field.value.raw))),
@@ -206,6 +252,7 @@ impl<'a> Record<'a> {
     }
 
     /// A boolean.
+    #[inline]
     pub fn flag(&self, number: usize) -> Result<Option<bool>, Reject> {
         self.get(number).map_or(Ok(None), |field| match field.value.kind {
             Type::Bool => Ok(Some(field.value.raw == "true")),
@@ -214,11 +261,13 @@ impl<'a> Record<'a> {
     }
 
     /// An amount, and whether float noise was repaired in it.
+    #[inline]
     pub fn amount(&self, number: usize, unit: Unit) -> Result<(Option<Amount>, bool), Reject> {
         self.get(number).map_or(Ok((None, false)), |field| field.amount(unit))
     }
 
     /// A time in text.
+    #[inline]
     pub fn time(&self, number: usize, zone: Zone) -> Result<Option<WrittenTime>, Reject> {
         self.get(number).map_or(Ok(None), |field| field.time(zone))
     }
@@ -272,11 +321,11 @@ impl<'a> Record<'a> {
     pub fn extra(&self) -> Option<Cow<'a, str>> {
         let mut pieces: Vec<(usize, &str, Cow<'_, str>)> = Vec::new();
         for (number, inner) in self.inners.iter().enumerate() {
-            if let (Some(inner), Some(member)) = (inner, self.member(number))
-                && member.value.kind == Type::Object
+            if let (Some(inner), Some(value)) = (inner, self.value(number))
+                && value.kind == Type::Object
                 && !inner.rest.is_empty()
             {
-                pieces.push((member.at, member.raw_key, join(inner.rest.iter().map(pair)).into()));
+                pieces.push((inner.at, inner.raw_key, join(inner.rest.iter().map(pair)).into()));
             }
         }
         if pieces.is_empty() {
@@ -290,6 +339,9 @@ impl<'a> Record<'a> {
 }
 
 impl<'a> TakeMembers<'a> for Record<'a> {
+    type Inner = Inner<'a>;
+
+    #[inline]
     fn known(&mut self, rest: &[u8]) -> usize {
         self.expected.meet(rest)
     }
@@ -298,30 +350,40 @@ impl<'a> TakeMembers<'a> for Record<'a> {
         self.expected.learn(raw, escaped, self.documented.iter().map(|documented| documented.name));
     }
 
-    fn inner(&mut self) -> Option<&mut dyn TakeMembers<'a>> {
+    #[inline]
+    fn inner(&mut self) -> Option<&mut Inner<'a>> {
         let inner = self.inners.get_mut(usize::from(self.expected.met))?.as_mut()?;
         inner.clear();
         Some(inner)
     }
 
-    fn take(&mut self, member: Member<'a>) -> Result<(), Broken> {
-        let number = self.expected.met;
-        let Some(documented) = self.documented.get(usize::from(number)) else {
-            let unknown = self.others.iter().filter(|other| !other.documented).map(|other| &other.member);
-            if self.other_keys.has(&member, unknown) {
-                return Err(Broken::duplicate(member.at, &member.key()));
-            }
-            self.others.push(Other { documented: false, member });
-            return Ok(());
-        };
+    #[inline]
+    fn take(&mut self, text: &'a str, key: Key, value: Value<'a>) -> Result<(), Broken> {
+        let number = usize::from(self.expected.met);
+        let Some(documented) = self.documented.get(number) else { return self.take_other(key.member(text, value)) };
         if self.present >> number & 1 == 1 {
-            return Err(Broken::duplicate(member.at, documented.name));
+            return Err(Broken::duplicate(key.at, documented.name));
         }
         self.present |= 1 << number;
-        self.slots[usize::from(number)] = Some(member);
+        self.slots[number] = value;
         if documented.extra {
-            self.others.push(Other { documented: true, member });
+            self.others.push(Other { documented: true, member: key.member(text, value) });
         }
+        if let Some(Some(inner)) = self.inners.get_mut(number) {
+            let Member { at, raw_key, .. } = key.member(text, value);
+            (inner.at, inner.raw_key) = (at, raw_key);
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Record<'a> {
+    fn take_other(&mut self, member: Member<'a>) -> Result<(), Broken> {
+        let unknown = self.others.iter().filter(|other| !other.documented).map(|other| &other.member);
+        if self.other_keys.has(&member, unknown) {
+            return Err(Broken::duplicate(member.at, &member.key()));
+        }
+        self.others.push(Other { documented: false, member });
         Ok(())
     }
 }
@@ -346,8 +408,11 @@ fn join<'t>(members: impl Iterator<Item = (&'t str, &'t str)> + Clone) -> String
 
 /// The members of an object that columns take apart; filled again for the next record that has it.
 #[derive(Debug)]
-struct Inner<'a> {
+pub struct Inner<'a> {
     names: &'static [&'static str],
+    /// Where the object's key stands in the record, and its text.
+    at: usize,
+    raw_key: &'a str,
     found: [Option<Value<'a>>; MOST_INNER],
     /// The members that no column takes.
     rest: Vec<Member<'a>>,
@@ -359,18 +424,24 @@ impl Inner<'_> {
     fn of(documented: &Documented) -> Option<Self> {
         let names = documented.inner;
         let (rest, rest_keys, expected) = (Vec::new(), OtherKeys::default(), Expected::default());
-        (!names.is_empty()).then_some(Self { names, found: [None; MOST_INNER], rest, rest_keys, expected })
+        let found = [None; MOST_INNER];
+        (!names.is_empty()).then_some(Self { names, at: 0, raw_key: "", found, rest, rest_keys, expected })
     }
 
     fn clear(&mut self) {
         self.found = [None; MOST_INNER];
         self.rest.clear();
-        self.rest_keys.0.clear();
+        if !self.rest_keys.0.is_empty() {
+            self.rest_keys.0.clear();
+        }
         self.expected.next = 0;
     }
 }
 
 impl<'a> TakeMembers<'a> for Inner<'a> {
+    type Inner = Nobody;
+
+    #[inline]
     fn known(&mut self, rest: &[u8]) -> usize {
         self.expected.meet(rest)
     }
@@ -379,18 +450,17 @@ impl<'a> TakeMembers<'a> for Inner<'a> {
         self.expected.learn(raw, escaped, self.names.iter().copied());
     }
 
-    fn take(&mut self, member: Member<'a>) -> Result<(), Broken> {
-        let again = match self.found.get_mut(usize::from(self.expected.met)) {
-            Some(found) => found.replace(member.value).is_some(),
-            None => self.rest_keys.has(&member, self.rest.iter()),
-        };
-        if again {
-            return Err(Broken::duplicate(member.at, &member.key()));
-        }
-        if self.expected.met == OTHER {
+    #[inline]
+    fn take(&mut self, text: &'a str, key: Key, value: Value<'a>) -> Result<(), Broken> {
+        let again = if let Some(found) = self.found.get_mut(usize::from(self.expected.met)) {
+            found.replace(value).is_some()
+        } else {
+            let member = key.member(text, value);
+            let again = self.rest_keys.has(&member, self.rest.iter());
             self.rest.push(member);
-        }
-        Ok(())
+            again
+        };
+        if again { Err(Broken::duplicate(key.at, &key.member(text, value).key())) } else { Ok(()) }
     }
 }
 
@@ -402,27 +472,32 @@ pub struct Object<'r, 'a> {
 }
 
 impl<'a> Object<'_, 'a> {
+    #[inline]
     fn get(&self, number: usize) -> Option<Field<'a>> {
         let value = self.inner.found[number]?;
         (value.kind != Type::Null).then(|| Field { parent: Some(self.name), name: self.inner.names[number], value })
     }
 
     /// Text; `None` when absent or empty.
+    #[inline]
     pub fn text(&self, number: usize) -> Result<Text<'a>, Reject> {
         self.get(number).map_or(Ok(None), |field| field.text())
     }
 
     /// An id: a string or an integer; `None` when absent or empty.
+    #[inline]
     pub fn id(&self, number: usize) -> Result<Text<'a>, Reject> {
         self.get(number).map_or(Ok(None), |field| field.id())
     }
 
     /// An amount, and whether float noise was repaired in it.
+    #[inline]
     pub fn amount(&self, number: usize, unit: Unit) -> Result<(Option<Amount>, bool), Reject> {
         self.get(number).map_or(Ok((None, false)), |field| field.amount(unit))
     }
 
     /// A currency.
+    #[inline]
     pub fn currency(&self, number: usize) -> Result<Option<Currency>, Reject> {
         let Some(field) = self.get(number) else { return Ok(None) };
         let bad = || Reject::of(Reason::BadCurrency, field.path(), "a currency is three ASCII letters");
@@ -447,14 +522,17 @@ impl<'a> Field<'a> {
         Reject::of(Reason::WrongType, self.path(), message)
     }
 
+    #[inline]
     fn characters(&self) -> Result<Cow<'a, str>, Reject> {
         self.value.characters().ok_or_else(|| self.wrong_type("a string"))
     }
 
+    #[inline]
     fn text(&self) -> Result<Text<'a>, Reject> {
         self.characters().map(|text| (!text.is_empty()).then_some(text))
     }
 
+    #[inline]
     fn id(&self) -> Result<Text<'a>, Reject> {
         match self.value.kind {
             Type::String { .. } => self.text(),
@@ -463,6 +541,7 @@ impl<'a> Field<'a> {
         }
     }
 
+    #[inline]
     fn amount(&self, unit: Unit) -> Result<(Option<Amount>, bool), Reject> {
         let result = match self.value.kind {
             Type::Number => Written::Number(self.value.raw).amount(unit),
@@ -478,6 +557,7 @@ impl<'a> Field<'a> {
         Err(Reject::of(reason, self.path(), message))
     }
 
+    #[inline]
     fn time(&self, zone: Zone) -> Result<Option<WrittenTime>, Reject> {
         let text = self.characters()?;
         WrittenTime::parse(&text, zone).map(Some).ok_or_else(|| bad_time(self.path()))
