@@ -313,7 +313,7 @@ impl<'a> Worker<'a> {
             batch.keys.reserve_exact(keys.len());
             let sorted = periods.is_sorted();
             if !sorted {
-                periods.sort_unstable();
+                periods.sort_unstable_by_key(|(period, row)| (u64::from(period.number()) << 32) | u64::from(*row));
             }
             order.clear();
             order.extend(periods.iter().map(|(_, row)| row));

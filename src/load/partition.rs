@@ -108,6 +108,12 @@ impl Period {
         Self(year << 9 | month << 5 | day)
     }
 
+    /// A number of its own, in the order of time.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
     fn ymd(self) -> (u32, u32, u32) {
         (self.0 >> 9, self.0 >> 5 & 15, self.0 & 31)
     }

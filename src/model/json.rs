@@ -291,17 +291,7 @@ impl<'a> Cursor<'a, '_> {
 
     #[inline]
     fn skip_space(&mut self) {
-        // Most JSON from an API has none.
-        if self.peek().is_some_and(|byte| byte <= b' ') {
-            self.skip_some_space();
-        }
-    }
-
-    #[cold]
-    fn skip_some_space(&mut self) {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
-            self.at += 1;
-        }
+        self.at = space_end(self.bytes, self.at);
     }
 
     fn end(&mut self) -> Result<(), Broken> {
@@ -319,7 +309,10 @@ impl<'a> Cursor<'a, '_> {
         let start = self.at;
         let kind = match self.peek() {
             Some(b'"') => Type::String { escaped: self.string()? },
-            Some(b'-' | b'0'..=b'9') => self.number()?,
+            Some(b'-' | b'0'..=b'9') => {
+                self.at = number_end(self.bytes, start).map_err(no_digit)?;
+                Type::Number
+            }
             other => self.rare_value(other, depth)?,
         };
         Ok(Value { raw: &self.text[start..self.at], kind })
@@ -345,38 +338,6 @@ impl<'a> Cursor<'a, '_> {
         }
         self.at += N;
         Ok(kind)
-    }
-
-    #[inline]
-    fn number(&mut self) -> Result<Type, Broken> {
-        if self.peek() == Some(b'-') {
-            self.at += 1;
-        }
-        match self.peek() {
-            Some(b'0') => self.at += 1,
-            _ => self.digits()?,
-        }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            self.digits()?;
-        }
-        if let Some(b'e' | b'E') = self.peek() {
-            self.at += 1;
-            if let Some(b'+' | b'-') = self.peek() {
-                self.at += 1;
-            }
-            self.digits()?;
-        }
-        Ok(Type::Number)
-    }
-
-    #[inline]
-    fn digits(&mut self) -> Result<(), Broken> {
-        let start = self.at;
-        while let Some(b'0'..=b'9') = self.peek() {
-            self.at += 1;
-        }
-        if self.at > start { Ok(()) } else { Err(self.broken("expected a digit")) }
     }
 
     fn enter(&self, depth: usize) -> Result<(), Broken> {
@@ -422,57 +383,86 @@ impl<'a> Cursor<'a, '_> {
         Ok(Type::Object)
     }
 
-    /// The object at the cursor, whose members `taker` takes.
-    fn taken_object(&mut self, depth: usize, taker: &mut impl TakeMembers<'a>) -> Result<Value<'a>, Broken> {
-        self.enter(depth)?;
-        let start = self.at;
-        self.each_member(depth, taker, |_, _| {})?;
-        Ok(Value { raw: &self.text[start..self.at], kind: Type::Object })
-    }
-
+    /// Moves behind the object at the cursor, whose members `taker` takes and `note` is told of.
+    ///
+    /// Where it is in the text is in a variable of its own, and the cursor learns it only for what is rare.
     fn each_member(
         &mut self,
         depth: usize,
         taker: &mut impl TakeMembers<'a>,
         note: impl Fn(&mut Self, Key),
     ) -> Result<(), Broken> {
-        self.at += 1;
-        self.skip_space();
-        if self.peek() == Some(b'}') {
-            self.at += 1;
+        let (text, bytes) = (self.text, self.bytes);
+        let mut at = space_end(bytes, self.at + 1);
+        if bytes.get(at) == Some(&b'}') {
+            self.at = at + 1;
             return Ok(());
         }
         loop {
-            self.skip_space();
-            let at = self.at;
-            let key = match taker.known(&self.bytes[at..]) {
+            at = space_end(bytes, at);
+            let key_at = at;
+            let key = match taker.known(&bytes[at..]) {
                 0 => {
+                    self.at = at;
                     let (raw, escaped) = self.key()?;
                     taker.key(raw, escaped);
-                    Key { at, length: raw.len(), escaped }
+                    at = self.at;
+                    Key { at: key_at, length: raw.len(), escaped }
                 }
                 known => {
-                    self.at += known;
+                    at += known;
                     // Without the quotes and the colon.
-                    Key { at, length: known - 3, escaped: false }
+                    Key { at: key_at, length: known - 3, escaped: false }
                 }
             };
-            self.skip_space();
-            let value = match taker.inner() {
-                Some(inner) if self.peek() == Some(b'{') => self.taken_object(depth + 1, inner)?,
-                _ => self.value(depth)?,
+            at = space_end(bytes, at);
+            let start = at;
+            let kind = match bytes.get(at) {
+                Some(b'"') => {
+                    at += 1;
+                    at += plain_length(&bytes[at..]);
+                    let escaped = bytes.get(at) != Some(&b'"');
+                    if escaped {
+                        self.at = at;
+                        self.rest_of_string()?;
+                        at = self.at;
+                    } else {
+                        at += 1;
+                    }
+                    Type::String { escaped }
+                }
+                Some(b'-' | b'0'..=b'9') => {
+                    at = number_end(bytes, at).map_err(no_digit)?;
+                    Type::Number
+                }
+                other => {
+                    self.at = at;
+                    let kind = match taker.inner() {
+                        Some(inner) if other == Some(&b'{') => self.taken_object(depth + 1, inner)?,
+                        _ => self.rare_value(other.copied(), depth)?,
+                    };
+                    at = self.at;
+                    kind
+                }
             };
             note(self, key);
-            taker.take(self.text, key, value)?;
-            self.skip_space();
-            match self.peek() {
-                Some(b',') => self.at += 1,
+            taker.take(text, key, Value { raw: &text[start..at], kind })?;
+            at = space_end(bytes, at);
+            match bytes.get(at) {
+                Some(b',') => at += 1,
                 Some(b'}') => break,
-                _ => return Err(self.broken("expected `,` or `}` behind a member")),
+                _ => return Err(Broken::new(at, "expected `,` or `}` behind a member")),
             }
         }
-        self.at += 1;
+        self.at = at + 1;
         Ok(())
+    }
+
+    /// Moves behind the object at the cursor, whose members `taker` takes.
+    fn taken_object(&mut self, depth: usize, taker: &mut impl TakeMembers<'a>) -> Result<Type, Broken> {
+        self.enter(depth)?;
+        self.each_member(depth, taker, |_, _| {})?;
+        Ok(Type::Object)
     }
 
     /// Moves behind the key at the cursor and its colon; the key's text, and whether it has an escape.
@@ -521,16 +511,17 @@ impl<'a> Cursor<'a, '_> {
             self.at += 1;
             return Ok(false);
         }
-        self.rest_of_string()
+        self.rest_of_string()?;
+        Ok(true)
     }
 
     /// Moves behind the string at whose first escape or fault the cursor is.
-    fn rest_of_string(&mut self) -> Result<bool, Broken> {
+    fn rest_of_string(&mut self) -> Result<(), Broken> {
         loop {
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(true);
+                    return Ok(());
                 }
                 Some(b'\\') => self.escape()?,
                 Some(_) => return Err(self.broken("a control character in a string")),
@@ -576,6 +567,51 @@ impl<'a> Cursor<'a, '_> {
         self.at += 6;
         Ok(hex.iter().fold(0, |unit, &digit| unit * 16 + hex_value(digit)))
     }
+}
+
+/// Where the white space at `at`, if there is any, ends.
+#[inline]
+fn space_end(bytes: &[u8], at: usize) -> usize {
+    // Most JSON from an API has none.
+    if bytes.get(at).is_some_and(|byte| *byte <= b' ') { some_space_end(bytes, at) } else { at }
+}
+
+#[cold]
+fn some_space_end(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(at) {
+        at += 1;
+    }
+    at
+}
+
+/// Where the number at `at` ends, or else where it lacks a digit.
+#[inline]
+fn number_end(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
+    if bytes.get(at) == Some(&b'-') {
+        at += 1;
+    }
+    at = if bytes.get(at) == Some(&b'0') { at + 1 } else { digits_end(bytes, at)? };
+    if bytes.get(at) == Some(&b'.') {
+        at = digits_end(bytes, at + 1)?;
+    }
+    if let Some(b'e' | b'E') = bytes.get(at) {
+        let is_signed = matches!(bytes.get(at + 1), Some(b'+' | b'-'));
+        at = digits_end(bytes, at + 1 + usize::from(is_signed))?;
+    }
+    Ok(at)
+}
+
+#[inline]
+fn digits_end(bytes: &[u8], start: usize) -> Result<usize, usize> {
+    let mut at = start;
+    while bytes.get(at).is_some_and(u8::is_ascii_digit) {
+        at += 1;
+    }
+    if at > start { Ok(at) } else { Err(at) }
+}
+
+fn no_digit(at: usize) -> Broken {
+    Broken::new(at, "expected a digit")
 }
 
 fn hex_value(digit: u8) -> u32 {

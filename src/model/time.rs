@@ -310,13 +310,15 @@ fn parse_date(bytes: &[u8]) -> Option<Date> {
 
 /// `YYYY-MM-DDTHH:MM`: the date, and minutes since midnight.
 fn parse_minute(bytes: &[u8; 16]) -> Option<(Date, u32)> {
+    const YEAR_MONTH: Form = Form::new(*b"0000-00-");
+    const DAY_MINUTE: Form = Form::new(*b"00T00:00");
     let (Some(year_month), Some(day_minute)) = (bytes.first_chunk(), bytes.last_chunk()) else { return None };
-    let [y1, _, y2, _, _, month, _, _] = pairs(*year_month, *b"0000-00-")?;
+    let [y1, _, y2, _, _, month, _, _] = YEAR_MONTH.pairs(*year_month)?;
     let mut day_minute: [u8; 8] = *day_minute;
     if !matches!(std::mem::replace(&mut day_minute[2], b'T'), b'T' | b't' | b' ') {
         return None;
     }
-    let [day, _, _, hour, _, _, minute, _] = pairs(day_minute, *b"00T00:00")?;
+    let [day, _, _, hour, _, _, minute, _] = DAY_MINUTE.pairs(day_minute)?;
     if hour > 23 || minute > 59 {
         return None;
     }
@@ -324,16 +326,36 @@ fn parse_minute(bytes: &[u8; 16]) -> Option<(Date, u32)> {
     Some((date, u32::from(hour) * 60 + u32::from(minute)))
 }
 
-/// Of bytes that are digits where `form` has a `0`, and like it elsewhere: what each digit and the one behind it stand for.
-/// All eight are looked at in one word.
-fn pairs(bytes: [u8; 8], form: [u8; 8]) -> Option<[u8; 8]> {
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    // What makes a byte beyond 9, or beyond 0 where it must be like the form, pass 127.
-    let most = u64::from_le_bytes(form.map(|byte| if byte == b'0' { 127 - 9 } else { 127 }));
-    let digits = u64::from_le_bytes(bytes) ^ u64::from_le_bytes(form);
-    let passed = ((digits & !HIGH) + most) | digits;
-    // A digit is 9 at most, so no product or sum reaches the next byte.
-    (passed & HIGH == 0).then(|| (digits * 10 + (digits >> 8)).to_le_bytes())
+/// What eight bytes must look like, all of which are looked at in one word.
+struct Form {
+    /// A `0` stands for any digit, all else for itself.
+    form: u64,
+    /// What, added to a byte's difference from the form, passes 127 where that is too much.
+    most: u64,
+}
+
+impl Form {
+    const fn new(form: [u8; 8]) -> Self {
+        let mut most = [127; 8];
+        let mut at = 0;
+        while at < form.len() {
+            if form[at] == b'0' {
+                most[at] -= 9;
+            }
+            at += 1;
+        }
+        Self { form: u64::from_le_bytes(form), most: u64::from_le_bytes(most) }
+    }
+
+    /// What each digit and the one behind it stand for.
+    #[inline]
+    fn pairs(&self, bytes: [u8; 8]) -> Option<[u8; 8]> {
+        const HIGH: u64 = 0x8080_8080_8080_8080;
+        let digits = u64::from_le_bytes(bytes) ^ self.form;
+        let passed = ((digits & !HIGH) + self.most) | digits;
+        // A digit is 9 at most, so no product or sum reaches the next byte.
+        (passed & HIGH == 0).then(|| (digits * 10 + (digits >> 8)).to_le_bytes())
+    }
 }
 
 /// `:SS[.digits]`: seconds, microseconds, what follows.
