@@ -9,10 +9,8 @@ use chrono::DateTime;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use paynorm::extract::chunks::{Buffers, Chunk, Chunks, Shapes, Sizes};
 use paynorm::load::keys::Reading;
-use paynorm::load::parquet_file::{Codec, Look, Setup};
+use paynorm::load::parquet_file::{Codec, Setup};
 use paynorm::load::partition::Partitioning;
-use paynorm::model::cells::array;
-use paynorm::model::columns::COLUMNS;
 use paynorm::model::json::Reader;
 use paynorm::model::money::{Unit, Written};
 use paynorm::model::time::{WrittenTime, Zone};
@@ -94,18 +92,12 @@ fn encode(criterion: &mut Criterion) {
             batches.push(normalize(&chunk, origin, &rules, &mut Scratch::default()).batch);
         });
         let slices: Vec<_> = batches.iter().map(|batch| batch.cells.all()).collect();
-        let rows = slices.iter().map(|slice| slice.rows).sum();
-        let columns: Vec<_> = (0..COLUMNS.len()).map(|number| array(&slices, number).expect("valid cells")).collect();
+        let rows: usize = slices.iter().map(|slice| slice.rows).sum();
         let setup = Setup::new(Codec::Zstd, false).expect("the schema is valid");
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
         group.throughput(Throughput::Elements(rows as u64));
         group.bench_function(source.name(), |bencher| {
-            let encode = || {
-                setup
-                    .encode(rows, |number| Look::of(&slices, number), |number| Ok(columns[number].clone()))
-                    .expect("encodes")
-            };
-            bencher.iter(|| pool.install(|| black_box(encode())));
+            bencher.iter(|| pool.install(|| black_box(setup.encode(&slices).expect("encodes"))));
         });
     }
 }

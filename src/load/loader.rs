@@ -23,7 +23,7 @@ use super::commit::{EarlySync, META_DIRECTORY};
 use super::keys::{KeyEntry, Keys, Loser, RowPlace};
 use super::manifest::{FileFacts, Stop};
 use super::parquet_file::{
-    Codec, DataFile, EncodedGroup, Look, MAX_FILE_BYTES, MAX_GROUP_BYTES, MAX_GROUP_ROWS, OpenFile, Setup,
+    Codec, DataFile, EncodedGroup, MAX_FILE_BYTES, MAX_GROUP_BYTES, MAX_GROUP_ROWS, OpenFile, Setup,
 };
 use super::partition::{PartitionKey, Partitioning};
 use super::read_back::{Dropped, EarlierKey, FactColumns, RowReader, keys_again, open, row_hashes};
@@ -574,10 +574,7 @@ impl PartitionWriter {
         let mut rest: Vec<_> = slices.iter().copied().filter(|slice| slice.rows > 0).collect();
         while !rest.is_empty() {
             let (now, later) = split(&rest, group_rows(&rest));
-            let rows = now.iter().map(|slice| slice.rows).sum();
-            let group =
-                setup.encode(rows, |number| Look::of(&now, number), |number| Ok(cells::array(&now, number)?))?;
-            self.append(setup, group)?;
+            self.append(setup, setup.encode(&now)?)?;
             rest = later;
         }
         Ok(())

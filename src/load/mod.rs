@@ -2,6 +2,7 @@
 //!
 //! Nothing outside the staging directory is written before [`commit`].
 
+mod column;
 pub mod commit;
 pub mod compact;
 pub mod keys;

@@ -21,7 +21,7 @@ use super::columns::{COLUMNS, Kind};
 use super::money::{PRECISION, SCALE};
 
 /// The number that stands for null.
-const NULL: i64 = i64::MIN;
+pub(crate) const NULL: i64 = i64::MIN;
 /// A column whose characters take more than this has a buffer of its own, which is not kept to be filled again.
 const MOST_KEPT: usize = 4 << 20;
 
@@ -436,20 +436,21 @@ impl<'c> Slice<'c> {
     }
 
     /// The text that all rows of a column have, as far as it stands once.
-    fn same(&self, number: usize) -> Option<&'c [u8]> {
+    pub(crate) fn same(&self, number: usize) -> Option<&'c [u8]> {
         let Place::Same { buffer, characters, length } = self.cells.places[number] else { return None };
         Some(&self.cells.characters[buffer][characters..characters + length])
     }
 
     /// The texts of a column that holds different ones: one offset more than rows, and the characters from the first to the last.
-    fn texts(&self, number: usize) -> Option<(&'c [i32], &'c [u8])> {
+    pub(crate) fn texts(&self, number: usize) -> Option<(&'c [i32], &'c [u8])> {
         let Place::Texts { offsets, buffer, characters } = self.cells.places[number] else { return None };
         let offsets = &self.cells.offsets[offsets + self.start..=offsets + self.start + self.rows];
         let range = characters + place(offsets[0])..characters + place(offsets[self.rows]);
         Some((offsets, &self.cells.characters[buffer][range]))
     }
 
-    fn numbers(&self, number: usize) -> Option<&'c [i64]> {
+    /// The numbers of a column that is not null throughout.
+    pub(crate) fn numbers(&self, number: usize) -> Option<&'c [i64]> {
         let Place::Numbers(first) = self.cells.places[number] else { return None };
         Some(&self.cells.numbers[first + self.start..first + self.start + self.rows])
     }
@@ -478,7 +479,7 @@ impl<'c> Slice<'c> {
     }
 
     /// Bytes of text in a column.
-    fn column_bytes(&self, number: usize) -> usize {
+    pub(crate) fn column_bytes(&self, number: usize) -> usize {
         match self.same(number) {
             Some(same) => same.len() * self.rows,
             None => self.texts(number).map_or(0, |(_, characters)| characters.len()),
@@ -493,7 +494,7 @@ impl<'c> Slice<'c> {
 }
 
 /// The text that all rows of a column have, as far as it stands once in each slice.
-fn same_text<'c>(slices: &[Slice<'c>], number: usize) -> Option<&'c [u8]> {
+pub(crate) fn same_text<'c>(slices: &[Slice<'c>], number: usize) -> Option<&'c [u8]> {
     let same = slices.first()?.same(number)?;
     slices.iter().all(|slice| slice.same(number) == Some(same)).then_some(same)
 }
@@ -534,18 +535,29 @@ fn join_numbers(slices: &[Slice<'_>], number: usize, all: &mut Vec<i64>) {
     }
 }
 
-/// Texts of a column in rows that lie evenly among all, about `most`; rows that have none are left out.
-pub fn some_texts<'c>(slices: &[Slice<'c>], number: usize, most: usize) -> impl Iterator<Item = &'c [u8]> {
+/// Rows that lie evenly among all, about `most`, each as a slice.
+fn some_rows<'c>(slices: &[Slice<'c>], most: usize) -> impl Iterator<Item = Slice<'c>> {
     let rows: usize = slices.iter().map(|slice| slice.rows).sum();
     let step = rows.div_ceil(most).max(1);
     let mut skip = 0;
-    let texts = slices.iter().flat_map(move |slice| {
+    slices.iter().flat_map(move |slice| {
         let first = skip;
         let taken = slice.rows.saturating_sub(first).div_ceil(step);
         skip = first + taken * step - slice.rows;
-        (0..taken).map(move |at| slice.cells.text(number, slice.start + first + at * step))
-    });
-    texts.filter(|text| !text.is_empty())
+        (0..taken).map(move |at| slice.row(first + at * step))
+    })
+}
+
+/// Texts of a column in rows that lie evenly among all, about `most`; rows that have none are left out.
+pub(crate) fn some_texts<'c>(slices: &[Slice<'c>], number: usize, most: usize) -> impl Iterator<Item = &'c [u8]> {
+    let text = move |row: Slice<'c>| row.same(number).or_else(|| Some(row.texts(number)?.1));
+    some_rows(slices, most).filter_map(text).filter(|text| !text.is_empty())
+}
+
+/// Numbers of a column in rows that lie evenly among all, about `most`; rows that have none are left out.
+pub(crate) fn some_numbers(slices: &[Slice<'_>], number: usize, most: usize) -> impl Iterator<Item = i64> {
+    let numbers = some_rows(slices, most).filter_map(move |row| row.numbers(number)?.first().copied());
+    numbers.filter(|number| *number != NULL)
 }
 
 /// A column of some rows, one behind the other, as an Arrow array.

@@ -1,0 +1,202 @@
+//! The different values of a column, each once, and which of them stands in each row.
+//!
+//! Most texts are short: up to sixteen bytes are compared as two numbers, without a look at the text itself.
+
+use twox_hash::XxHash3_64;
+
+/// Texts up to this length are told apart by their key alone.
+const SHORT: usize = 16;
+/// A dictionary of more bytes than this is of no use.
+const MOST_BYTES: usize = 1 << 20;
+/// Nor is one whose values were made to look alike to the hash, so that so many steps are taken to find them.
+const MOST_STEPS: usize = 1 << 22;
+/// Slots at first, of which at most every other one is taken.
+const LEAST_SLOTS: usize = 64;
+
+/// What tells values apart, or nearly so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    first: u64,
+    last: u64,
+    length: u32,
+}
+
+impl Key {
+    #[inline]
+    pub(super) fn of_text(text: &[u8]) -> Self {
+        let word = |bytes: &[u8; 4]| u64::from(u32::from_le_bytes(*bytes));
+        let (first, last) = match (text.first_chunk(), text.last_chunk()) {
+            (Some(first), _) if text.len() > SHORT => (XxHash3_64::oneshot(text), u64::from_le_bytes(*first)),
+            (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+            _ => match (text.first_chunk(), text.last_chunk(), text) {
+                (Some(first), Some(last), _) => (word(first), word(last)),
+                (.., [a, b @ ..]) => (u64::from(*a), b.iter().fold(0, |all, byte| all << 8 | u64::from(*byte))),
+                (.., []) => (0, 0),
+            },
+        };
+        Self { first, last, length: u32::try_from(text.len()).unwrap_or(u32::MAX) }
+    }
+
+    #[inline]
+    pub(super) fn of_number(number: i64) -> Self {
+        Self { first: number.cast_unsigned(), last: 0, length: 0 }
+    }
+
+    /// A number whose bits all depend on all of the value's.
+    #[inline]
+    pub(super) fn hash(self) -> u64 {
+        let first = self.first ^ 0x9E37_79B9_7F4A_7C15;
+        let last = self.last ^ 0xD1B5_4A32_D192_ED03 ^ u64::from(self.length) << 32;
+        let (low, high) = first.carrying_mul(last, 0);
+        low ^ high
+    }
+
+    fn is_short(self) -> bool {
+        self.length as usize <= SHORT
+    }
+}
+
+/// Different values in the order in which they came.
+#[derive(Debug, Default)]
+pub(super) struct Dictionary {
+    /// Numbers of entries from 1 at places that their hash tells; 0 is free.
+    slots: Vec<u32>,
+    keys: Vec<Key>,
+    /// Where the values of entries begin in the page.
+    starts: Vec<usize>,
+    /// For each entry the page in which it was seen last, from 1.
+    seen: Vec<u32>,
+    /// The entry that was found last.
+    last: u32,
+    steps: usize,
+    /// The page of the dictionary, in plain encoding.
+    pub(super) page: Vec<u8>,
+    /// The entry of each value of the column that is not null.
+    pub(super) indices: Vec<u32>,
+}
+
+impl Dictionary {
+    /// Empties it.
+    pub(super) fn clear(&mut self) {
+        self.slots.clear();
+        self.slots.resize(LEAST_SLOTS, 0);
+        self.keys.clear();
+        self.starts.clear();
+        self.seen.clear();
+        self.page.clear();
+        self.indices.clear();
+        (self.last, self.steps) = (0, 0);
+    }
+
+    /// How many entries there are.
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether it grew too large, or takes too long.
+    pub(super) fn is_useless(&self) -> bool {
+        self.page.len() >= MOST_BYTES || self.steps > MOST_STEPS
+    }
+
+    /// The entry of a text.
+    #[inline]
+    pub(super) fn entry_of_text(&mut self, text: &[u8]) -> u32 {
+        let key = Key::of_text(text);
+        self.find(key, |all, start| all[start..].starts_with(text)).unwrap_or_else(|| {
+            self.page.extend_from_slice(&key.length.to_le_bytes());
+            let start = self.page.len();
+            self.page.extend_from_slice(text);
+            self.insert(key, start)
+        })
+    }
+
+    /// The entry of a number, which `push` appends to the page when it is new.
+    #[inline]
+    pub(super) fn entry_of_number(&mut self, number: i64, push: impl FnOnce(&mut Vec<u8>)) -> u32 {
+        let key = Key::of_number(number);
+        self.find(key, |_, _| true).unwrap_or_else(|| {
+            let start = self.page.len();
+            push(&mut self.page);
+            self.insert(key, start)
+        })
+    }
+
+    /// Notes that an entry is in page number `page`, from 1; whether it is the first time.
+    #[inline]
+    pub(super) fn see(&mut self, entry: u32, page: u32) -> bool {
+        let seen = &mut self.seen[entry as usize];
+        let is_first = *seen != page;
+        *seen = page;
+        is_first
+    }
+
+    /// The entry of a value; where its key does not tell, `is` compares it with what begins at a place of the page.
+    #[inline]
+    fn find(&mut self, key: Key, is: impl Fn(&[u8], usize) -> bool) -> Option<u32> {
+        let is = |entry: u32| {
+            let entry = entry as usize;
+            self.keys[entry] == key && (key.is_short() || is(&self.page, self.starts[entry]))
+        };
+        if (self.last as usize) < self.keys.len() && is(self.last) {
+            return Some(self.last);
+        }
+        let mut slot = self.slot(key);
+        loop {
+            let entry = self.slots[slot].checked_sub(1)?;
+            if is(entry) {
+                self.last = entry;
+                return Some(entry);
+            }
+            self.steps += 1;
+            slot = (slot + 1) & (self.slots.len() - 1);
+        }
+    }
+
+    /// The slot at which a search begins.
+    #[inline]
+    fn slot(&self, key: Key) -> usize {
+        // Slots are a power of two.
+        usize::try_from(key.hash() & (self.slots.len() as u64 - 1)).expect("a slot's number")
+    }
+
+    /// Makes an entry of what begins at `start` in the page.
+    #[inline(never)]
+    fn insert(&mut self, key: Key, start: usize) -> u32 {
+        let entry = u32::try_from(self.keys.len()).expect("a dictionary is small");
+        self.keys.push(key);
+        self.starts.push(start);
+        self.seen.push(0);
+        self.last = entry;
+        if 2 * self.keys.len() <= self.slots.len() {
+            self.take_slot(key, entry + 1);
+            return entry;
+        }
+        let slots = 4 * self.slots.len();
+        self.slots.clear();
+        self.slots.resize(slots, 0);
+        for (at, number) in (1..=entry + 1).enumerate() {
+            self.take_slot(self.keys[at], number);
+        }
+        entry
+    }
+
+    fn take_slot(&mut self, key: Key, number: u32) {
+        let mut slot = self.slot(key);
+        while self.slots[slot] != 0 {
+            self.steps += 1;
+            slot = (slot + 1) & (self.slots.len() - 1);
+        }
+        self.slots[slot] = number;
+    }
+
+    /// The texts of the entries.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &[u8]> {
+        let text = |(start, key): (&usize, &Key)| &self.page[*start..*start + key.length as usize];
+        self.starts.iter().zip(&self.keys).map(text)
+    }
+
+    /// The memory that it keeps.
+    pub(super) fn memory(&self) -> usize {
+        self.page.capacity() + size_of::<u32>() * (self.slots.capacity() + self.indices.capacity())
+    }
+}
