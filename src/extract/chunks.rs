@@ -18,7 +18,7 @@ const SNIFF_BYTES: u64 = 16 << 20;
 
 /// Where a dump's bytes come from.
 pub trait ReadMore {
-    /// Appends bytes, about `limit` or what fits in the spare capacity, and tells how many; none at the end.
+    /// Appends bytes, at most `limit`, and tells how many; none at the end.
     ///
     /// # Errors
     /// When nothing can be read.

@@ -1,6 +1,7 @@
 //! Sixty-four bytes at a time: where the bytes are that decide where a JSON value ends.
 //!
-//! Bit i of a mask stands for byte i of the block.
+//! Bit i of a mask stands for byte i of the block. What is rare in JSON is not told apart at once: one question is asked
+//! of the whole block, and only where it says yes are there masks for it.
 
 use wide::u8x16;
 
@@ -8,18 +9,23 @@ use wide::u8x16;
 pub(super) const BLOCK: usize = 64;
 
 /// What is where in a block, strings not yet considered.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Masks {
     /// `"`
     pub(super) quote: u64,
+    /// `{`, `[`, `}` and `]`, and with them `Y`, `_`, `y` and DEL, which stand in strings alone.
+    pub(super) bracket: u64,
+    /// `:` and `,`, behind which most strings begin.
+    pub(super) separator: u64,
+    /// Whether there is a `\` or a control character.
+    pub(super) has_rare: bool,
+}
+
+/// What is where in a block that has something rare.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RareMasks {
     /// `\`
     pub(super) backslash: u64,
-    /// `{` and `[`
-    pub(super) open: u64,
-    /// `}` and `]`
-    pub(super) close: u64,
-    /// What may stand before a string begins: white space, `{`, `[`, `:` and `,`.
-    pub(super) before_string: u64,
     /// Control characters, which no string may hold.
     pub(super) control: u64,
 }
@@ -28,24 +34,53 @@ impl Masks {
     /// Classifies a block.
     #[inline]
     pub(super) fn of(block: &[u8; BLOCK]) -> Self {
-        let mut masks = Self::default();
-        for (lane, bytes) in block.chunks_exact(16).enumerate() {
-            let bytes = u8x16::new(bytes.try_into().expect("sixteen bytes"));
-            let bits = |mask: u8x16| u64::from(mask.to_bitmask()) << (lane * 16);
-            let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
-            // `{` and `[`, like `}` and `]`, differ in one bit alone.
-            let folded = bytes | u8x16::splat(0x20);
-            let open = folded.simd_eq(u8x16::splat(b'{'));
-            let up_to = |most: u8| bytes.min(u8x16::splat(most)).simd_eq(bytes);
-            masks.quote |= bits(is(b'"'));
-            masks.backslash |= bits(is(b'\\'));
-            masks.open |= bits(open);
-            masks.close |= bits(folded.simd_eq(u8x16::splat(b'}')));
-            masks.before_string |= bits(open | is(b':') | is(b',') | up_to(0x20));
-            masks.control |= bits(up_to(0x1f));
+        let (mut quote, mut bracket, mut separator) = (0, 0, 0);
+        let (mut backslash, mut least) = (u8x16::ZERO, u8x16::MAX);
+        for (bytes, at) in lanes(block) {
+            quote |= bits(is(bytes, b'"'), at);
+            // The brackets differ in these three bits alone.
+            bracket |= bits(is(bytes & u8x16::splat(!0x26), b'{' & !0x26), at);
+            separator |= bits(is(bytes, b':') | is(bytes, b','), at);
+            backslash |= is(bytes, b'\\');
+            least = least.min(bytes);
         }
-        masks
+        let has_rare = (backslash | is_control(least)).to_bitmask() != 0;
+        Self { quote, bracket, separator, has_rare }
     }
+}
+
+impl RareMasks {
+    /// Classifies a block.
+    pub(super) fn of(block: &[u8; BLOCK]) -> Self {
+        let (mut backslash, mut control) = (0, 0);
+        for (bytes, at) in lanes(block) {
+            backslash |= bits(is(bytes, b'\\'), at);
+            control |= bits(is_control(bytes), at);
+        }
+        Self { backslash, control }
+    }
+}
+
+/// The block by sixteen bytes, and where they begin.
+#[inline]
+fn lanes(block: &[u8; BLOCK]) -> impl Iterator<Item = (u8x16, usize)> {
+    let lanes = block.chunks_exact(16).map(|bytes| u8x16::new(bytes.try_into().expect("sixteen bytes")));
+    lanes.zip((0..).step_by(16))
+}
+
+#[inline]
+fn is(bytes: u8x16, byte: u8) -> u8x16 {
+    bytes.simd_eq(u8x16::splat(byte))
+}
+
+#[inline]
+fn is_control(bytes: u8x16) -> u8x16 {
+    bytes.min(u8x16::splat(0x1f)).simd_eq(bytes)
+}
+
+#[inline]
+fn bits(lane: u8x16, at: usize) -> u64 {
+    u64::from(lane.to_bitmask()) << at
 }
 
 /// Bits of `quotes` that no backslash escapes; `carry` tells whether the block before ended in an open escape.
@@ -87,17 +122,17 @@ mod tests {
     #[test]
     fn every_byte_is_classified() {
         for byte in 0..=u8::MAX {
-            for at in [0, 17, 63] {
+            for at in [0, 17, 47, 63] {
                 let mut block = [b'x'; BLOCK];
                 block[at] = byte;
-                let masks = Masks::of(&block);
+                let (masks, rare) = (Masks::of(&block), RareMasks::of(&block));
                 let bit = |set: bool| u64::from(set) << at;
                 assert_eq!(masks.quote, bit(byte == b'"'));
-                assert_eq!(masks.backslash, bit(byte == b'\\'));
-                assert_eq!(masks.open, bit(b"{[".contains(&byte)));
-                assert_eq!(masks.close, bit(b"}]".contains(&byte)));
-                assert_eq!(masks.before_string, bit(byte <= 0x20 || b"{[:,".contains(&byte)));
-                assert_eq!(masks.control, bit(byte < 0x20));
+                assert_eq!(masks.bracket, bit(b"{[}]Y_y\x7f".contains(&byte)));
+                assert_eq!(masks.separator, bit(b":,".contains(&byte)));
+                assert_eq!(rare.backslash, bit(byte == b'\\'));
+                assert_eq!(rare.control, bit(byte < 0x20));
+                assert_eq!(masks.has_rare, rare.backslash | rare.control != 0);
             }
         }
     }

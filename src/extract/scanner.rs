@@ -273,13 +273,16 @@ impl<'s> Scanner<'s> {
 
     /// Consumes a little more of the dump.
     pub(super) fn step(&mut self) -> Step {
-        match self.work.take() {
-            Some(work) => self.go_on(work),
-            None => match self.place {
-                Place::Top => self.step_top(),
-                Place::List { expect, envelope } => self.step_list(expect, envelope),
-                Place::Tail => self.begin(ValueScan::inside_object(), ValueKind::Tail),
-            },
+        // Most often there is none, and it is large to move.
+        if self.work.is_some()
+            && let Some(work) = self.work.take()
+        {
+            return self.go_on(work);
+        }
+        match self.place {
+            Place::Top => self.step_top(),
+            Place::List { expect, envelope } => self.step_list(expect, envelope),
+            Place::Tail => self.begin(ValueScan::inside_object(), ValueKind::Tail),
         }
     }
 
@@ -301,10 +304,12 @@ impl<'s> Scanner<'s> {
 
     /// Consumes white space; tells whether so much was consumed since the last item that it must be handed on.
     fn skip_space(&mut self) -> bool {
-        let space = |byte: &&u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
+        let space = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
         let most = (self.idle_from + IDLE).saturating_sub(self.offset(self.pos));
         let most = usize::try_from(most).expect("no more than is idle");
-        let count = self.bytes[self.pos..].iter().take(most).take_while(space).count();
+        let ahead = &self.bytes[self.pos..];
+        let ahead = &ahead[..ahead.len().min(most)];
+        let count = ahead.iter().position(|byte| !space(byte)).unwrap_or(ahead.len());
         self.pos += count;
         self.structure += count as u64;
         let much = count == most;
@@ -339,7 +344,7 @@ impl<'s> Scanner<'s> {
     }
 
     fn begin(&mut self, scan: ValueScan, kind: ValueKind) -> Step {
-        self.go_on(Work::Value { scan, kind })
+        self.value(scan, kind)
     }
 
     /// Goes on behind something broken at `pos`, of which `scanned` bytes were looked at.
@@ -452,7 +457,8 @@ impl<'s> Scanner<'s> {
             (b',', Expect::Comma) => {
                 self.comma = self.offset(self.pos);
                 self.skip(1);
-                self.expect(Expect::Element)
+                self.expect(Expect::Element);
+                self.step_list(Expect::Element, envelope)
             }
             (b',', _) => {
                 self.expect(Expect::First);

@@ -7,7 +7,7 @@
 
 use std::ops::ControlFlow;
 
-use super::mask::{BLOCK, Masks, parity, unescaped};
+use super::mask::{BLOCK, Masks, RareMasks, parity, unescaped};
 
 /// Up to this depth the kind of every open bracket is known; a record that nests deeper is refused later anyway.
 const KNOWN_DEPTH: u32 = 128;
@@ -32,16 +32,17 @@ pub(super) struct ValueScan {
     depth: u32,
     /// One bit for each open bracket, the innermost lowest: 1 is an array.
     kinds: u128,
-    in_string: bool,
+    /// All bits or none: whether the next block begins inside a string.
+    in_string: u64,
     escape: bool,
-    /// Whether a string may begin at the next block's first byte.
-    before_string: bool,
+    /// Whether the next block follows a separator, or nothing.
+    separated: bool,
 }
 
 impl ValueScan {
     /// A scan that starts at the value's opening bracket.
     pub(super) fn new() -> Self {
-        Self { next: 0, depth: 0, kinds: 0, in_string: false, escape: false, before_string: true }
+        Self { next: 0, depth: 0, kinds: 0, in_string: 0, escape: false, separated: true }
     }
 
     /// A scan that starts inside an object, behind one of its members.
@@ -67,20 +68,14 @@ impl ValueScan {
         end: bool,
         mut watch: impl FnMut(usize, u8) -> ControlFlow<()>,
     ) -> Found {
-        while let Some(block) = bytes.get(self.next..self.next + BLOCK) {
-            let block = block.try_into().expect("a whole block");
-            match self.block(bytes, block, &mut watch) {
-                Found::More => self.next += BLOCK,
-                found => return found,
-            }
+        let found = self.blocks(bytes, bytes.get(self.next..).unwrap_or_default(), &mut watch);
+        if !end || found != Found::More || self.next >= bytes.len() {
+            return found;
         }
-        if !end || self.next >= bytes.len() {
-            return Found::More;
-        }
-        let mut block = [b' '; BLOCK];
+        let mut last = [b' '; BLOCK];
         let rest = &bytes[self.next..];
-        block[..rest.len()].copy_from_slice(rest);
-        let found = self.block(bytes, &block, &mut watch);
+        last[..rest.len()].copy_from_slice(rest);
+        let found = self.blocks(bytes, &last, &mut watch);
         self.next = bytes.len();
         match found {
             Found::Broken(at) if at >= bytes.len() => Found::More,
@@ -88,6 +83,18 @@ impl ValueScan {
         }
     }
 
+    /// Scans the whole blocks in `ahead`, which are what comes next in `bytes`.
+    fn blocks(&mut self, bytes: &[u8], ahead: &[u8], watch: &mut impl FnMut(usize, u8) -> ControlFlow<()>) -> Found {
+        for block in ahead.as_chunks().0 {
+            match self.block(bytes, block, watch) {
+                Found::More => self.next += BLOCK,
+                found => return found,
+            }
+        }
+        Found::More
+    }
+
+    #[inline]
     fn block(
         &mut self,
         bytes: &[u8],
@@ -95,11 +102,34 @@ impl ValueScan {
         watch: &mut impl FnMut(usize, u8) -> ControlFlow<()>,
     ) -> Found {
         let masks = Masks::of(block);
-        let quotes = unescaped(masks.quote, masks.backslash, &mut self.escape);
-        let strings = parity(quotes) ^ if self.in_string { u64::MAX } else { 0 };
-        let may_begin = (masks.before_string << 1) | u64::from(self.before_string);
-        let wrong = (masks.control & strings) | (quotes & strings & !may_begin);
-        let mut brackets = (masks.open | masks.close) & !strings;
+        let (quotes, control) = match masks.has_rare || self.escape {
+            true => self.unescaped_quotes(masks.quote, block),
+            false => (masks.quote, 0),
+        };
+        let strings = parity(quotes) ^ self.in_string;
+        let unusual = quotes & strings & !(masks.separator << 1 | u64::from(self.separated));
+        let wrong = control & strings | self.misplaced(unusual, bytes);
+        let brackets = masks.bracket & !strings;
+        if brackets | wrong != 0 {
+            let found = self.brackets(bytes, block, brackets, wrong, watch);
+            if found != Found::More {
+                return found;
+            }
+        }
+        self.in_string = if strings >> 63 == 1 { u64::MAX } else { 0 };
+        self.separated = masks.separator >> 63 == 1;
+        Found::More
+    }
+
+    /// Goes through the brackets of a block up to the first place where something is wrong.
+    fn brackets(
+        &mut self,
+        bytes: &[u8],
+        block: &[u8; BLOCK],
+        mut brackets: u64,
+        wrong: u64,
+        watch: &mut impl FnMut(usize, u8) -> ControlFlow<()>,
+    ) -> Found {
         let limit = wrong.trailing_zeros();
         while brackets != 0 {
             let bit = brackets.trailing_zeros();
@@ -109,18 +139,35 @@ impl ValueScan {
             brackets &= brackets - 1;
             let at = self.next + bit as usize;
             let byte = block[bit as usize];
-            let found =
-                if (masks.open >> bit) & 1 == 1 { self.open(bytes, at, byte, watch) } else { self.close(at, byte) };
+            let found = match byte {
+                b'{' | b'[' => self.open(bytes, at, byte, watch),
+                b'}' | b']' => self.close(at, byte),
+                _ => Found::More,
+            };
             if found != Found::More {
                 return found;
             }
         }
-        if wrong != 0 {
-            return Found::Broken(self.next + limit as usize);
+        if wrong == 0 { Found::More } else { Found::Broken(self.next + limit as usize) }
+    }
+
+    /// Quotes that begin or end strings, and control characters, in a block that has escapes or the latter.
+    fn unescaped_quotes(&mut self, quotes: u64, block: &[u8; BLOCK]) -> (u64, u64) {
+        let rare = RareMasks::of(block);
+        (unescaped(quotes, rare.backslash, &mut self.escape), rare.control)
+    }
+
+    /// Of quotes of this block that begin strings, and not behind a separator, the first behind which none may begin.
+    fn misplaced(&self, mut quotes: u64, bytes: &[u8]) -> u64 {
+        while quotes != 0 {
+            let at = self.next + quotes.trailing_zeros() as usize;
+            let rest = quotes & (quotes - 1);
+            if !string_may_begin(bytes[..at].last()) {
+                return quotes ^ rest;
+            }
+            quotes = rest;
         }
-        self.in_string = strings >> 63 == 1;
-        self.before_string = masks.before_string >> 63 == 1;
-        Found::More
+        0
     }
 
     #[inline]
@@ -174,6 +221,11 @@ impl ValueScan {
     }
 }
 
+/// Whether a string may begin behind this byte.
+fn string_may_begin(before: Option<&u8>) -> bool {
+    before.is_none_or(|byte| matches!(byte, 0..=b' ' | b'{' | b'[' | b':' | b','))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,6 +262,12 @@ mod tests {
         for spaces in 0..=130 {
             let padded = format!("{{{}{}", " ".repeat(spaces), &text[1..]);
             assert_eq!(scan(&padded), Found::End(padded.len()), "{spaces}");
+        }
+        for (text, at) in [("{\"a\":\"b},{\"id\":2}", 13), ("{\n\"a\":8\"b\"}", 7), ("{\t\"a\\u0001\x01\"}", 10)] {
+            for spaces in 0..=130 {
+                let padded = format!("{{{}{}", " ".repeat(spaces), &text[1..]);
+                assert_eq!(scan(&padded), Found::Broken(spaces + at), "{spaces} {text}");
+            }
         }
     }
 }

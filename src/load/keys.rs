@@ -7,14 +7,17 @@
 //! Keys are sorted into buckets by their hash and kept with their ids, which decide: equal hashes alone replace nothing.
 //! When they take more memory than they may, the buckets are written to disk and go on empty; at the end each bucket is
 //! looked at alone, several at once, and what it comes to is handed on before the next ones are.
+//!
+//! An entry takes the bytes that its row needs and no more, as every one of them goes to memory, and many to disk and back.
 
 use std::cmp::Ordering;
 use std::fs::File;
 use std::io::Write;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rayon::prelude::*;
 use twox_hash::XxHash3_64;
 
@@ -23,8 +26,11 @@ use crate::model::time::Timestamp;
 /// How many buckets there are, as a power of two, and how many are looked at at once.
 const BUCKET_BITS: u32 = 8;
 const BUCKETS_AT_ONCE: usize = 4;
-/// Bytes of an entry before its id.
-const ENTRY_BYTES: usize = 59;
+/// What an entry takes beside its times and its id, and what it takes if its numbers have all their bytes.
+const NARROW_BYTES: usize = 27;
+const WIDE_BYTES: usize = 38;
+/// What it takes at most beside its id.
+const MOST_BYTES: usize = WIDE_BYTES + 16;
 
 /// When the dump of a record was read, beside other dumps that had the same path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,49 +127,124 @@ impl Kept<'_> {
     }
 }
 
-/// The hash of a key.
-fn hash_of(source: u8, id: &[u8]) -> u64 {
-    XxHash3_64::oneshot_with_seed(source.into(), id)
+/// What is used of a key's hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Hash {
+    /// The number of the bucket.
+    bucket: usize,
+    /// What tells the key from most others there.
+    rest: u32,
 }
 
-fn put(bucket: &mut Vec<u8>, hash: u64, entry: &KeyEntry, id: &[u8], place: RowPlace) {
-    let micros = |time: Option<Timestamp>| time.map_or(i64::MIN, Timestamp::micros);
-    let length = u32::try_from(id.len()).expect("a record is smaller than 4 GiB");
-    let mut bytes = [0; ENTRY_BYTES];
-    bytes[..8].copy_from_slice(&hash.to_le_bytes());
-    bytes[8..16].copy_from_slice(&micros(entry.updated_at).to_le_bytes());
-    bytes[16..24].copy_from_slice(&micros(entry.completed_at).to_le_bytes());
-    bytes[24..32].copy_from_slice(&entry.offset.to_le_bytes());
-    bytes[32..40].copy_from_slice(&entry.content.to_le_bytes());
-    bytes[40..44].copy_from_slice(&entry.dump.to_le_bytes());
-    bytes[44..48].copy_from_slice(&place.partition.to_le_bytes());
-    bytes[48..52].copy_from_slice(&place.row.to_le_bytes());
-    bytes[52..56].copy_from_slice(&length.to_le_bytes());
-    bytes[56] = entry.source;
-    bytes[57] = entry.is_final.into();
-    bytes[58] = entry.reading as u8;
-    bucket.extend_from_slice(&bytes);
+impl Hash {
+    fn of(source: u8, id: &[u8]) -> Self {
+        let hash = XxHash3_64::oneshot_with_seed(source.into(), id);
+        let bucket = usize::try_from(hash >> (64 - BUCKET_BITS)).expect("a bucket's number");
+        let rest = (hash >> (32 - BUCKET_BITS)) & u64::from(u32::MAX);
+        Self { bucket, rest: u32::try_from(rest).expect("32 bits") }
+    }
+}
+
+/// Bits that say what an entry has; the two lowest are its reading.
+mod flag {
+    pub(super) const READING: u8 = 0b11;
+    pub(super) const FINAL: u8 = 1 << 2;
+    pub(super) const UPDATED: u8 = 1 << 3;
+    pub(super) const COMPLETED: u8 = 1 << 4;
+    /// The numbers that are small in most entries have all their bytes.
+    pub(super) const WIDE: u8 = 1 << 5;
+}
+
+/// Adds an entry: a head, times as far as there are any, and the id.
+fn put(bucket: &mut Vec<u8>, hash: u32, entry: &KeyEntry, id: &[u8], place: RowPlace) {
+    let has = |flag: u8, has: bool| if has { flag } else { 0 };
+    let mut head = [0; WIDE_BYTES];
+    head[..4].copy_from_slice(&hash.to_le_bytes());
+    head[4] = entry.reading as u8
+        | has(flag::FINAL, entry.is_final)
+        | has(flag::UPDATED, entry.updated_at.is_some())
+        | has(flag::COMPLETED, entry.completed_at.is_some());
+    head[5] = entry.source;
+    head[6..10].copy_from_slice(&place.row.to_le_bytes());
+    head[10..18].copy_from_slice(&entry.content.to_le_bytes());
+    let (partition, dump) = (u16::try_from(place.partition), u16::try_from(entry.dump));
+    if let (Ok(length), Ok(partition), Ok(dump), Ok(offset)) =
+        (u8::try_from(id.len()), partition, dump, u32::try_from(entry.offset))
+    {
+        head[18] = length;
+        head[19..21].copy_from_slice(&partition.to_le_bytes());
+        head[21..23].copy_from_slice(&dump.to_le_bytes());
+        head[23..27].copy_from_slice(&offset.to_le_bytes());
+        bucket.extend_from_slice(&head[..NARROW_BYTES]);
+    } else {
+        let length = u32::try_from(id.len()).expect("a record is smaller than 4 GiB");
+        head[4] |= flag::WIDE;
+        head[18..22].copy_from_slice(&length.to_le_bytes());
+        head[22..26].copy_from_slice(&place.partition.to_le_bytes());
+        head[26..30].copy_from_slice(&entry.dump.to_le_bytes());
+        head[30..38].copy_from_slice(&entry.offset.to_le_bytes());
+        bucket.extend_from_slice(&head);
+    }
+    if let Some(time) = entry.updated_at {
+        bucket.extend_from_slice(&time.micros().to_le_bytes());
+    }
+    if let Some(time) = entry.completed_at {
+        bucket.extend_from_slice(&time.micros().to_le_bytes());
+    }
     bucket.extend_from_slice(id);
 }
 
-/// The entry at `at`, its hash, and where the next one is.
-fn get(bucket: &[u8], at: usize) -> (u64, Kept<'_>, usize) {
-    let eight = |from: usize| <[u8; 8]>::try_from(&bucket[at + from..at + from + 8]).expect("eight bytes");
-    let four = |from: usize| u32::from_le_bytes(bucket[at + from..at + from + 4].try_into().expect("four bytes"));
-    let next = at + ENTRY_BYTES + four(52) as usize;
-    let kept = Kept {
-        source: bucket[at + 56],
-        id: &bucket[at + ENTRY_BYTES..next],
-        updated_at: i64::from_le_bytes(eight(8)),
-        completed_at: i64::from_le_bytes(eight(16)),
-        is_final: bucket[at + 57] != 0,
-        dump: four(40),
-        reading: Reading::of_byte(bucket[at + 58]),
-        offset: u64::from_le_bytes(eight(24)),
-        content: u64::from_le_bytes(eight(32)),
-        place: RowPlace { partition: four(44), row: four(48) },
+/// The hash of the entry that `bytes` begin with, and where it ends.
+fn measure(bytes: &[u8]) -> (u32, usize) {
+    let id = id_range(bytes);
+    (u32::from_le_bytes(part(bytes, 0)), id.end)
+}
+
+/// Where the id is in the entry that `bytes` begin with.
+#[inline]
+fn id_range(bytes: &[u8]) -> Range<usize> {
+    let flags = bytes[4];
+    let (head, length) = match flags & flag::WIDE {
+        0 => (NARROW_BYTES, bytes[18].into()),
+        _ => (WIDE_BYTES, u32::from_le_bytes(part(bytes, 18)) as usize),
     };
-    (u64::from_le_bytes(eight(0)), kept, next)
+    let start = head + times(flags, flag::UPDATED | flag::COMPLETED);
+    start..start + length
+}
+
+/// How many bytes those of the times `which` take that an entry has.
+#[inline]
+fn times(flags: u8, which: u8) -> usize {
+    8 * (flags & which).count_ones() as usize
+}
+
+/// The entry that `bytes` begin with.
+fn get(bytes: &[u8]) -> Kept<'_> {
+    let flags = bytes[4];
+    let (wide, four) = (flags & flag::WIDE != 0, |at: usize| u32::from_le_bytes(part(bytes, at)));
+    let two = |at: usize| u16::from_le_bytes(part(bytes, at)).into();
+    let eight = |at: usize| u64::from_le_bytes(part(bytes, at));
+    let (partition, dump, offset) =
+        if wide { (four(22), four(26), eight(30)) } else { (two(19), two(21), four(23).into()) };
+    let head = if wide { WIDE_BYTES } else { NARROW_BYTES };
+    let time = |flag: u8, at: usize| if flags & flag == 0 { i64::MIN } else { i64::from_le_bytes(part(bytes, at)) };
+    Kept {
+        source: bytes[5],
+        id: &bytes[id_range(bytes)],
+        updated_at: time(flag::UPDATED, head),
+        completed_at: time(flag::COMPLETED, head + times(flags, flag::UPDATED)),
+        is_final: flags & flag::FINAL != 0,
+        dump,
+        reading: Reading::of_byte(flags & flag::READING),
+        offset,
+        content: eight(10),
+        place: RowPlace { partition, row: four(6) },
+    }
+}
+
+#[inline]
+fn part<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    *bytes[at..].first_chunk().expect("an entry is whole")
 }
 
 /// Tells which keys certainly are not among those that it was made from.
@@ -180,12 +261,12 @@ impl KeyFilter {
         Self { bits: vec![0; bits / 64], mask: bits as u64 - 1 }
     }
 
-    fn place(&self, hash: u64) -> (usize, u64) {
-        let bit = hash & self.mask;
+    fn place(&self, hash: Hash) -> (usize, u64) {
+        let bit = ((hash.bucket as u64) << 32 | u64::from(hash.rest)) & self.mask;
         (usize::try_from(bit / 64).expect("it is in memory"), 1 << (bit % 64))
     }
 
-    fn add(&mut self, hash: u64) {
+    fn add(&mut self, hash: Hash) {
         let (word, bit) = self.place(hash);
         self.bits[word] |= bit;
     }
@@ -193,7 +274,7 @@ impl KeyFilter {
     /// Whether the key may be among them.
     #[must_use]
     pub fn may_hold(&self, source: u8, id: &str) -> bool {
-        let (word, bit) = self.place(hash_of(source, id.as_bytes()));
+        let (word, bit) = self.place(Hash::of(source, id.as_bytes()));
         self.bits[word] & bit != 0
     }
 }
@@ -260,7 +341,7 @@ impl Iterator for Losers {
         let file = self.spilled.as_ref();
         let found = some.into_par_iter().map(|(mut bucket, parts)| {
             read_parts(file, &parts, &mut bucket).context("can't read keys from disk")?;
-            Ok(losers_of(&bucket))
+            losers_of(&bucket)
         });
         Some(found.collect::<Result<Vec<_>>>().map(|found| found.concat()))
     }
@@ -278,17 +359,16 @@ impl Keys {
 
     /// Adds a row with its id.
     pub fn push(&mut self, entry: &KeyEntry, id: &[u8], place: RowPlace) {
-        let hash = hash_of(entry.source, id);
-        let number = usize::try_from(hash >> (64 - BUCKET_BITS)).expect("a bucket's number");
-        let bucket = &mut self.buckets[number];
-        let size = ENTRY_BYTES + id.len();
-        if !bucket.is_empty() && bucket.capacity() - bucket.len() < size {
+        let hash = Hash::of(entry.source, id);
+        let bucket = &mut self.buckets[hash.bucket];
+        let (before, most) = (bucket.len(), MOST_BYTES + id.len());
+        if before > 0 && bucket.capacity() - before < most {
             // Growing step by step means to be copied each time, into fresh memory; all buckets come to much the same size.
-            let share = (self.most >> BUCKET_BITS).saturating_sub(bucket.len());
-            bucket.reserve_exact(share.max(bucket.len() / 2).max(size));
+            let share = (self.most >> BUCKET_BITS).saturating_sub(before);
+            bucket.reserve_exact(share.max(before / 2).max(most));
         }
-        put(bucket, hash, entry, id, place);
-        self.bytes += size;
+        put(bucket, hash.rest, entry, id, place);
+        self.bytes += bucket.len() - before;
         self.count += 1;
     }
 
@@ -327,15 +407,14 @@ impl Keys {
     pub fn filter(&self, memory: usize) -> Result<KeyFilter> {
         let mut filter = KeyFilter::new(self.count, memory);
         let mut on_disk = Vec::new();
-        for (bucket, parts) in self.buckets.iter().zip(&self.parts) {
+        for (bucket, (held, parts)) in self.buckets.iter().zip(&self.parts).enumerate() {
             on_disk.clear();
             read_parts(self.spilled.as_ref(), parts, &mut on_disk).context("can't read keys from disk")?;
-            for bytes in [bucket, &on_disk] {
-                let mut at = 0;
-                while at < bytes.len() {
-                    let (hash, _, next) = get(bytes, at);
-                    filter.add(hash);
-                    at = next;
+            for mut bytes in [&**held, &on_disk] {
+                while !bytes.is_empty() {
+                    let (rest, end) = measure(bytes);
+                    filter.add(Hash { bucket, rest });
+                    bytes = &bytes[end..];
                 }
             }
         }
@@ -352,6 +431,7 @@ impl Keys {
 
 fn read_parts(file: Option<&File>, parts: &[(u64, usize)], bucket: &mut Vec<u8>) -> Result<()> {
     let Some(file) = file else { return Ok(()) };
+    bucket.reserve_exact(parts.iter().map(|(_, length)| length).sum());
     for &(offset, length) in parts {
         let start = bucket.len();
         bucket.resize(start + length, 0);
@@ -360,18 +440,47 @@ fn read_parts(file: Option<&File>, parts: &[(u64, usize)], bucket: &mut Vec<u8>)
     Ok(())
 }
 
-fn losers_of(bucket: &[u8]) -> Vec<Loser> {
-    let mut entries = Vec::with_capacity(bucket.len() / (ENTRY_BYTES + 16));
+/// The entries of a bucket by their hashes, which are in the upper halves; the lower ones are where the entries begin.
+fn by_hash(bucket: &[u8]) -> Vec<u64> {
+    let mut entries = Vec::with_capacity(bucket.len() / (2 * NARROW_BYTES));
     let mut at = 0;
     while at < bucket.len() {
-        let (hash, _, next) = get(bucket, at);
-        entries.push((hash, at));
-        at = next;
+        let (hash, end) = measure(&bucket[at..]);
+        entries.push(u64::from(hash) << 32 | at as u64);
+        at += end;
     }
-    entries.sort_unstable();
+    // As hashes spread evenly, their first bits tell almost where each belongs.
+    let bits = entries.len().max(2).ilog2();
+    let stretch = |entry: u64| usize::try_from(entry >> (64 - bits)).expect("as many as there are entries");
+    let mut ends = vec![0; 1 << bits];
+    for &entry in &entries {
+        ends[stretch(entry)] += 1;
+    }
+    let mut before = 0;
+    for end in &mut ends {
+        before += std::mem::replace(end, before);
+    }
+    let mut sorted = vec![0; entries.len()];
+    for entry in entries {
+        let end = &mut ends[stretch(entry)];
+        sorted[*end] = entry;
+        *end += 1;
+    }
+    let mut start = 0;
+    for end in ends {
+        sorted[start..end].sort_unstable();
+        start = end;
+    }
+    sorted
+}
+
+fn losers_of(bucket: &[u8]) -> Result<Vec<Loser>> {
+    ensure!(u32::try_from(bucket.len()).is_ok(), "there are too many keys for one run; add some dumps by --mode merge");
+    let entries = by_hash(bucket);
     let mut losers = Vec::new();
-    for same_hash in entries.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
-        let mut kept: Vec<Kept<'_>> = same_hash.iter().map(|&(_, at)| get(bucket, at).1).collect();
+    for same_hash in entries.chunk_by(|a, b| a >> 32 == b >> 32).filter(|same| same.len() > 1) {
+        let at = |entry: u64| usize::try_from(entry & u64::from(u32::MAX)).expect("32 bits");
+        let mut kept: Vec<Kept<'_>> = same_hash.iter().map(|&entry| get(&bucket[at(entry)..])).collect();
         kept.sort_unstable_by(|a, b| a.key().cmp(&b.key()).then_with(|| a.order(b)));
         for group in kept.chunk_by(|a, b| a.key() == b.key()) {
             if let [replaced @ .., winner] = group {
@@ -387,7 +496,7 @@ fn losers_of(bucket: &[u8]) -> Vec<Loser> {
             }
         }
     }
-    losers
+    Ok(losers)
 }
 
 #[cfg(test)]
@@ -446,7 +555,7 @@ mod tests {
                 let entry = KeyEntry { reading, offset: row.into(), ..ENTRY };
                 put(&mut bucket, 7, &entry, b"id", RowPlace { partition: 0, row });
             }
-            losers_of(&bucket)[0].place.row
+            losers_of(&bucket).expect("a small bucket")[0].place.row
         };
         assert_eq!(lost([Reading::There, Reading::There]), 0);
         assert_eq!(lost([Reading::Newer, Reading::There]), 1);
@@ -460,20 +569,68 @@ mod tests {
             let entry = KeyEntry { source, offset: row.into(), ..ENTRY };
             put(&mut bucket, 7, &entry, id.as_bytes(), RowPlace { partition: 0, row });
         }
-        let lost: Vec<_> = losers_of(&bucket).iter().map(|loser| (loser.place.row, loser.winner.row)).collect();
+        let losers = losers_of(&bucket).expect("a small bucket");
+        let lost: Vec<_> = losers.iter().map(|loser| (loser.place.row, loser.winner.row)).collect();
         assert_eq!(lost, [(0, 3)]);
     }
 
     #[test]
-    fn entries_survive_their_bucket() {
-        let (updated_at, place) = (Timestamp::from_unix("-5"), RowPlace { partition: 3, row: u32::MAX });
-        let reading = Reading::Newer;
-        let entry = KeyEntry { updated_at, dump: 8, reading, offset: 9, content: u64::MAX, ..ENTRY };
+    fn keys_among_many_find_each_other() {
         let mut bucket = Vec::new();
-        put(&mut bucket, 6, &entry, b"id", place);
-        let (hash, kept, next) = get(&bucket, 0);
-        assert_eq!((hash, kept.key(), kept.place, next), (6, (1, &b"id"[..]), place, bucket.len()));
-        assert_eq!((kept.updated_at, kept.completed_at, kept.is_final), (-5_000_000, i64::MIN, true));
-        assert_eq!((kept.dump, kept.reading, kept.offset, kept.content), (8, reading, 9, u64::MAX));
+        for row in 0..10_000_u32 {
+            // Of every tenth key there are two rows, and some keys have the hash of another.
+            let number = if row % 10 == 9 { row - 9 } else { row };
+            let hash = number.wrapping_mul(0x9e37_79b9) & !0xfff;
+            let (id, entry) = (number.to_string(), KeyEntry { offset: row.into(), ..ENTRY });
+            put(&mut bucket, hash, &entry, id.as_bytes(), RowPlace { partition: 0, row });
+        }
+        let losers = losers_of(&bucket).expect("a small bucket");
+        let mut lost: Vec<_> = losers.iter().map(|loser| (loser.place.row, loser.winner.row)).collect();
+        lost.sort_unstable();
+        assert_eq!(lost, (0..10_000).step_by(10).map(|row| (row, row + 9)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn entries_survive_their_bucket() {
+        let time = Timestamp::from_unix("-5");
+        let small = RowPlace { partition: 3, row: u32::MAX };
+        let long = "x".repeat(256);
+        for (updated_at, completed_at) in [(None, None), (time, None), (None, time), (time, time)] {
+            for (dump, offset, id, place) in [
+                (8, 9, "id", small),
+                (1 << 16, 9, "id", small),
+                (8, 1 << 32, "id", small),
+                (8, 9, &*long, small),
+                (8, 9, "", RowPlace { partition: RowPlace::EARLIER | 3, row: 0 }),
+                (u32::MAX, u64::MAX, &*long, RowPlace { partition: u32::MAX, row: u32::MAX }),
+            ] {
+                for (is_final, reading) in [(true, Reading::Newer), (false, Reading::There), (true, Reading::Older)] {
+                    let source = 1;
+                    let entry = KeyEntry {
+                        source,
+                        updated_at,
+                        completed_at,
+                        is_final,
+                        dump,
+                        reading,
+                        offset,
+                        content: u64::MAX,
+                    };
+                    let mut bucket = Vec::new();
+                    put(&mut bucket, 6, &entry, id.as_bytes(), place);
+                    assert!((NARROW_BYTES..=MOST_BYTES).contains(&(bucket.len() - id.len())));
+                    put(&mut bucket, 7, &ENTRY, b"next", small);
+                    let micros = |time: Option<Timestamp>| time.map_or(i64::MIN, Timestamp::micros);
+                    let (updated_at, completed_at) = (micros(updated_at), micros(completed_at));
+                    let (id, content) = (id.as_bytes(), u64::MAX);
+                    let expected =
+                        Kept { source, id, updated_at, completed_at, is_final, dump, reading, offset, content, place };
+                    assert_eq!(get(&bucket), expected);
+                    let (hash, end) = measure(&bucket);
+                    let next = &bucket[end..];
+                    assert_eq!((hash, measure(next), get(next).id), (6, (7, next.len()), &b"next"[..]));
+                }
+            }
+        }
     }
 }
