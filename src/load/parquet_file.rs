@@ -28,6 +28,8 @@ use crate::model::columns::{self, TRANSACTION_ID};
 pub const MAX_GROUP_ROWS: usize = 1 << 20;
 /// Most bytes of values in a row group, but for a single larger row: below 128 MiB with what Parquet adds.
 pub const MAX_GROUP_BYTES: usize = 120 << 20;
+/// So much is written to a file at once.
+const PENDING: usize = 64 << 10;
 /// A file ends when its size passes this.
 pub const MAX_FILE_BYTES: u64 = 256 << 20;
 
@@ -212,6 +214,8 @@ impl OpenFile {
 pub(super) struct StagedFile {
     path: PathBuf,
     file: Option<File>,
+    /// What is not in the file yet: the digest is fastest with much at once.
+    pending: Vec<u8>,
     bytes: u64,
     digest: blake3::Hasher,
     created: bool,
@@ -222,7 +226,8 @@ pub(super) struct StagedFile {
 impl StagedFile {
     /// The file at `path`, which is created when something is written.
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, file: None, bytes: 0, digest: blake3::Hasher::new(), created: false, mode: 0o666 }
+        let (pending, digest) = (Vec::new(), blake3::Hasher::new());
+        Self { path, file: None, pending, bytes: 0, digest, created: false, mode: 0o666 }
     }
 
     /// The file at `path`, for its owner alone.
@@ -253,16 +258,39 @@ impl StagedFile {
 
     /// Closes the file until more is written.
     pub(super) fn close(&mut self) -> io::Result<()> {
+        self.write_pending()?;
+        self.pending = Vec::new();
         self.file.take().map_or(Ok(()), close)
+    }
+
+    fn write_pending(&mut self) -> io::Result<()> {
+        let mut pending = std::mem::take(&mut self.pending);
+        if !pending.is_empty() {
+            self.write_now(&pending)?;
+            pending.clear();
+        }
+        self.pending = pending;
+        Ok(())
+    }
+
+    fn write_now(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.open()?.write_all(bytes)?;
+        self.digest.update(bytes);
+        self.bytes += bytes.len() as u64;
+        Ok(())
     }
 }
 
 impl Write for StagedFile {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let count = self.open()?.write(buffer)?;
-        self.digest.update(&buffer[..count]);
-        self.bytes += count as u64;
-        Ok(count)
+        if self.pending.len() + buffer.len() > PENDING {
+            self.write_pending()?;
+        }
+        match buffer.len() {
+            PENDING.. => self.write_now(buffer)?,
+            _ => self.pending.extend_from_slice(buffer),
+        }
+        Ok(buffer.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -68,6 +68,8 @@ pub struct Texts {
     bytes: usize,
     /// Whether all rows turned out to have the same text.
     is_same: bool,
+    /// The last text if it is one of our own words.
+    word: &'static str,
 }
 
 /// Where a text stands, which is copied only once all rows are there and their order is known.
@@ -119,20 +121,29 @@ impl Stock<'_> {
         &self.from(view)[..view.length as usize]
     }
 
-    /// Copies a text to `to`; behind it something else may be left there. Most texts are short, and one copy of a fixed length
-    /// takes less time than one of any length.
+    /// Appends a text. Most are short, and one copy of a fixed length, of which too much is taken off again, takes less time
+    /// than one of any length.
     #[inline]
-    fn copy(&self, view: View, to: &mut [u8]) {
+    fn push(&self, view: View, all: &mut Vec<u8>) {
         const SHORT: usize = 64;
         let (from, length) = (self.from(view), view.length as usize);
         if length <= SHORT
-            && let (Some(from), Some(to)) = (from.first_chunk::<SHORT>(), to.first_chunk_mut::<SHORT>())
+            && all.capacity() - all.len() >= SHORT
+            && let Some(from) = from.first_chunk::<SHORT>()
         {
-            *to = *from;
+            let end = all.len() + length;
+            all.extend_from_slice(from);
+            all.truncate(end);
         } else {
-            to[..length].copy_from_slice(&from[..length]);
+            push_long(&from[..length], all);
         }
     }
+}
+
+/// Appends a text of any length.
+#[cold]
+fn push_long(text: &[u8], all: &mut Vec<u8>) {
+    all.extend_from_slice(text);
 }
 
 /// A place in a chunk, which is far smaller than 2 GiB.
@@ -179,6 +190,21 @@ impl Texts {
         let view = stock.view(text, self.views.last().copied().unwrap_or_default());
         self.bytes += text.len();
         self.views.push(view);
+    }
+
+    /// As [`Self::put`], of one of our own words, which is told by where it stands.
+    #[inline]
+    pub(super) fn put_word(&mut self, at: usize, word: &'static str, stock: &mut Stock<'_>) {
+        match self.views.last() {
+            Some(&last) if self.views.len() == at && std::ptr::eq(word, self.word) => {
+                self.bytes += word.len();
+                self.views.push(last);
+            }
+            _ => {
+                self.put(at, Some(word), stock);
+                self.word = word;
+            }
+        }
     }
 
     fn is_large(&self) -> bool {
@@ -231,13 +257,9 @@ impl Texts {
         cells.places.push(Place::Texts { offsets: cells.offsets.len(), buffer, characters });
         self.views.resize(rows, View::default());
         all.reserve_exact(self.bytes);
-        all.resize(characters + self.bytes, 0);
-        let all = &mut all[characters..];
-        let mut end = 0;
         let mut copy = |view: View| {
-            stock.copy(view, &mut all[end..]);
-            end += view.length as usize;
-            offset(end)
+            stock.push(view, all);
+            offset(all.len() - characters)
         };
         cells.offsets.push(0);
         match order {

@@ -107,14 +107,14 @@ pub struct Placed<'a> {
     pub source_offset: i64,
 }
 
-/// Declares the table and, from it, what takes rows apart into columns.
+/// Declares the table and, from it, what takes rows apart into columns. `Word` is text that is always one of our own words.
 macro_rules! columns {
     ($($number:literal $name:ident $kind:ident $null:ident $values:ident $personal:ident $doc:literal |$p:ident| $get:expr;)+) => {
         /// Every column, in order.
         pub const COLUMNS: &[Column] = &[$(Column {
             number: $number,
             name: stringify!($name),
-            kind: Kind::$kind,
+            kind: columns!(@kind $kind),
             nullable: columns!(@null $null),
             values: Values::$values,
             personal: columns!(@personal $personal),
@@ -156,22 +156,29 @@ macro_rules! columns {
             }
         }
     };
+    (@kind Word) => { Kind::Text };
+    (@kind $kind:ident) => { Kind::$kind };
     (@null null) => { true };
     (@null required) => { false };
     (@personal personal) => { true };
     (@personal plain) => { false };
+    (@put Word $column:expr, $at:ident, $value:expr, $stock:expr) => { $column.put_word($at, $value, $stock) };
     (@put Text $column:expr, $at:ident, $value:expr, $stock:expr) => { $column.put($at, $value, $stock) };
     (@put $number:ident $column:expr, $at:ident, $value:expr, $stock:expr) => { $column.put($at, $value) };
+    (@room Word $($rest:tt)+) => { columns!(@room Text $($rest)+) };
     (@room Text $column:expr, $rows:ident, $stock:expr) => { $column.room($rows, $stock) };
     (@room $number:ident $column:expr, $rows:ident, $stock:expr) => { $column.room($rows) };
+    (@take Word $($rest:tt)+) => { columns!(@take Text $($rest)+) };
     (@take Text $column:expr, $rows:ident, $order:ident, $stock:expr, $cells:ident) => {
         $column.take($rows, $order, $stock, $cells)
     };
     (@take $number:ident $column:expr, $rows:ident, $order:ident, $stock:expr, $cells:ident) => {
         $column.take($rows, $order, $cells)
     };
+    (@cells Word) => { Texts };
     (@cells Text) => { Texts };
     (@cells $number:ident) => { Numbers };
+    (@value Word $get:expr) => { $get };
     (@value Text $get:expr) => { $get };
     (@value Amount $get:expr) => { $get.map(Amount::units) };
     (@value Time $get:expr) => { $get.map(Timestamp::micros) };
@@ -181,7 +188,7 @@ macro_rules! columns {
 }
 
 columns! {
-    1 source Text required Few plain "the source that the transaction was read from" |p| Some(p.row.source);
+    1 source Word required Few plain "the source that the transaction was read from" |p| p.row.source;
     2 transaction_id Text required Unique plain "the source's own id; (source, transaction_id) is the key" |p| Some(&*p.row.transaction_id);
     3 occurred_at Time required Unique plain "when the transaction took place; decides the partition" |p| Some(p.row.occurred_at);
     4 utc_offset_minutes Small null Few plain "the UTC offset written for occurred_at; null when none was written" |p| p.row.utc_offset_minutes;
@@ -191,9 +198,9 @@ columns! {
     8 currency Text null Few plain "ISO 4217 code of the gross amount, or of the first amount present" |p| p.row.amounts.first().and_then(|m| currency(Some(m)));
     9 net_currency Text null Few plain "ISO 4217 code of the net amount" |p| currency(p.row.amounts.net.as_ref());
     10 fee_currency Text null Few plain "ISO 4217 code of the fee" |p| currency(p.row.amounts.fee.as_ref());
-    11 amount_check Text required Few plain "balanced, unbalanced, derived, partial or mixed_currency" |p| Some(p.row.amounts.check.as_str());
-    12 classification Text required Few plain "what kind of transaction it is" |p| Some(p.row.classification.as_str());
-    13 state Text required Few plain "pending, requires_action, succeeded, failed or unknown" |p| Some(p.row.state.as_str());
+    11 amount_check Word required Few plain "balanced, unbalanced, derived, partial or mixed_currency" |p| p.row.amounts.check.as_str();
+    12 classification Word required Few plain "what kind of transaction it is" |p| p.row.classification.as_str();
+    13 state Word required Few plain "pending, requires_action, succeeded, failed or unknown" |p| p.row.state.as_str();
     14 source_classification Text null Words plain "the source's own word for the classification" |p| p.row.source_classification.as_deref();
     15 source_state Text null Words plain "the source's own word or number for the state; null when it is implied" |p| p.row.source_state.as_deref();
     16 failure_reason Text null Words plain "why the transaction failed, in the source's words" |p| p.row.failure_reason.as_deref();

@@ -60,6 +60,16 @@ pub struct Value<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// The characters of a string value that has no escapes.
+    #[inline]
+    #[must_use]
+    pub fn plain(&self) -> Option<&'a str> {
+        match self.kind {
+            Type::String { escaped: false } => self.raw.get(1..self.raw.len() - 1),
+            _ => None,
+        }
+    }
+
     /// The characters of a string value; `None` for other types.
     #[inline]
     #[must_use]

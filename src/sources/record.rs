@@ -29,8 +29,8 @@ const OTHER: u8 = u8::MAX;
 /// How many keys are learned, and how many of them are looked at before a key is taken for a new one.
 const MOST_LEARNED: usize = 64;
 const LOOK_AHEAD: usize = 4;
-/// Keys are compared so many bytes at a time.
-const BLOCK: usize = size_of::<u128>();
+/// So many bytes of a key are compared at once.
+const FIRST: usize = size_of::<u128>();
 /// With more unknown members than this, their keys are compared through a tree.
 const FEW_OTHERS: usize = 16;
 /// How many members of an inner object columns may take.
@@ -41,8 +41,9 @@ const MOST_INNER: usize = 4;
 struct Learned {
     /// Quotes, key and colon.
     text: Box<[u8]>,
-    /// The same in blocks, and which bits of each block count: comparing blocks takes less time than texts of any length.
-    blocks: Box<[(u128, u128)]>,
+    /// The first bytes of it, and which bits of them count: one comparison takes less time than one of any length.
+    first: u128,
+    mask: u128,
     /// Its documented number, or [`OTHER`].
     number: u8,
 }
@@ -50,26 +51,18 @@ struct Learned {
 impl Learned {
     fn new(raw: &str, number: u8) -> Self {
         let text = format!("\"{raw}\":").into_bytes();
-        let block = |bytes: &[u8]| {
-            let of = |byte: &dyn Fn(usize) -> u8| u128::from_le_bytes(std::array::from_fn(byte));
-            let there = |at| bytes.get(at).copied();
-            (of(&|at| there(at).unwrap_or_default()), of(&|at| there(at).map_or(0, |_| u8::MAX)))
+        let block = |byte: &dyn Fn(u8) -> u8| {
+            u128::from_le_bytes(std::array::from_fn(|at| text.get(at).map_or(0, |there| byte(*there))))
         };
-        Self { blocks: text.chunks(BLOCK).map(block).collect(), text: text.into(), number }
+        Self { first: block(&|byte| byte), mask: block(&|_| u8::MAX), text: text.into(), number }
     }
 
     #[inline]
     fn begins(&self, rest: &[u8]) -> bool {
-        let mut blocks = rest;
-        for &(text, mask) in &self.blocks {
-            // Fewer bytes are left than blocks have only at the end of a dump.
-            let Some((block, behind)) = blocks.split_first_chunk() else { return rest.starts_with(&self.text) };
-            if u128::from_le_bytes(*block) & mask != text {
-                return false;
-            }
-            blocks = behind;
-        }
-        true
+        // Fewer bytes than that are left only at the end of a dump.
+        let Some((first, behind)) = rest.split_first_chunk::<FIRST>() else { return rest.starts_with(&self.text) };
+        let is_first = u128::from_le_bytes(*first) & self.mask == self.first;
+        is_first && (self.text.len() <= FIRST || behind.starts_with(&self.text[FIRST..]))
     }
 }
 
@@ -86,10 +79,22 @@ impl Expected {
     /// The length of the key that `rest` begins with, if it is one of those expected next; else 0.
     #[inline]
     fn meet(&mut self, rest: &[u8]) -> usize {
-        let learned = self.learned.get(self.next..).unwrap_or_default().iter().take(LOOK_AHEAD).enumerate();
-        for (ahead, learned) in learned {
+        match self.learned.get(self.next) {
+            Some(learned) if learned.begins(rest) => {
+                self.next += 1;
+                self.met = learned.number;
+                learned.text.len()
+            }
+            _ => self.meet_later(rest),
+        }
+    }
+
+    /// As before, when the next one is left out.
+    fn meet_later(&mut self, rest: &[u8]) -> usize {
+        let later = self.learned.iter().enumerate().skip(self.next + 1).take(LOOK_AHEAD - 1);
+        for (at, learned) in later {
             if learned.begins(rest) {
-                self.next += ahead + 1;
+                self.next = at + 1;
                 self.met = learned.number;
                 return learned.text.len();
             }
@@ -529,6 +534,9 @@ impl<'a> Field<'a> {
 
     #[inline]
     fn text(&self) -> Result<Text<'a>, Reject> {
+        if let Some(text) = self.value.plain() {
+            return Ok((!text.is_empty()).then_some(Cow::Borrowed(text)));
+        }
         self.characters().map(|text| (!text.is_empty()).then_some(text))
     }
 
@@ -536,7 +544,9 @@ impl<'a> Field<'a> {
     fn id(&self) -> Result<Text<'a>, Reject> {
         match self.value.kind {
             Type::String { .. } => self.text(),
-            Type::Number if !self.value.raw.contains(['.', 'e', 'E']) => Ok(Some(Cow::Borrowed(self.value.raw))),
+            Type::Number if !self.value.raw.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) => {
+                Ok(Some(Cow::Borrowed(self.value.raw)))
+            }
             _ => Err(self.wrong_type("a string or an integer")),
         }
     }
