@@ -92,15 +92,18 @@ pub(super) struct Stock<'s> {
 }
 
 impl Stock<'_> {
-    /// Finds a text, or keeps a copy; `last` is where a text of the same column stands, which often is the same again.
+    /// Finds a text in the chunk. A piece of the chunk is told by its address alone, as no other text can have one in there.
     #[inline]
-    fn view(&mut self, text: &str, last: View) -> View {
-        let length = index(text.len());
-        // A piece of the chunk is told by its address alone; no other text can have one in there.
+    fn find(&self, text: &str) -> Option<View> {
         let start = text.as_ptr().addr().wrapping_sub(self.chunk.as_ptr().addr());
-        if start < self.chunk.len() {
-            return View { start: index(start), length };
-        }
+        (start < self.chunk.len()).then(|| View { start: index(start), length: index(text.len()) })
+    }
+
+    /// Keeps a copy of a text that is not in the chunk; `last` is where a text of the same column stands, which often is the
+    /// same again.
+    #[inline(never)]
+    fn keep(&mut self, text: &str, last: View) -> View {
+        let length = index(text.len());
         if last.length == length && last.start & OWN != 0 && self.text(last) == text.as_bytes() {
             return last;
         }
@@ -183,13 +186,23 @@ impl Texts {
     /// Sets row `at`, which must come behind those that were set; rows in between are null.
     #[inline]
     pub(super) fn put(&mut self, at: usize, text: Option<&str>, stock: &mut Stock<'_>) {
-        let Some(text) = text else { return };
-        if self.views.len() < at {
-            self.views.resize(at, View::default());
+        if let Some(text) = text {
+            self.put_text(at, text, stock);
         }
-        let view = stock.view(text, self.views.last().copied().unwrap_or_default());
+    }
+
+    fn put_text(&mut self, at: usize, text: &str, stock: &mut Stock<'_>) {
+        if self.views.len() < at {
+            self.pad(at);
+        }
+        let view = stock.find(text).unwrap_or_else(|| stock.keep(text, self.views.last().copied().unwrap_or_default()));
         self.bytes += text.len();
         self.views.push(view);
+    }
+
+    #[inline(never)]
+    fn pad(&mut self, rows: usize) {
+        self.views.resize(rows, View::default());
     }
 
     /// As [`Self::put`], of one of our own words, which is told by where it stands.
@@ -201,7 +214,7 @@ impl Texts {
                 self.views.push(last);
             }
             _ => {
-                self.put(at, Some(word), stock);
+                self.put_text(at, word, stock);
                 self.word = word;
             }
         }
@@ -255,7 +268,7 @@ impl Texts {
         let all = &mut cells.characters[buffer];
         let characters = all.len();
         cells.places.push(Place::Texts { offsets: cells.offsets.len(), buffer, characters });
-        self.views.resize(rows, View::default());
+        self.pad(rows);
         all.reserve_exact(self.bytes);
         let mut copy = |view: View| {
             stock.push(view, all);
