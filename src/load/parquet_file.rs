@@ -31,6 +31,9 @@ pub const MAX_GROUP_BYTES: usize = 120 << 20;
 /// A file ends when its size passes this.
 pub const MAX_FILE_BYTES: u64 = 256 << 20;
 
+/// What is written to a file waits until it is so much.
+const WRITE_AT_ONCE: usize = 64 << 10;
+
 /// How data files are compressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Codec {
@@ -104,8 +107,8 @@ impl Setup {
         let encode = |(number, descriptor): (usize, &ColumnDescPtr)| {
             let bloom_filter = self.bloom_filter && number == TRANSACTION_ID;
             let mut scratch = self.spare().pop().unwrap_or_default();
-            let encoder = Encoder { number, descriptor, codec: self.codec, bloom_filter };
-            let encoded = encoder.encode(slices, &mut scratch);
+            let column = Encoder { number, descriptor, codec: self.codec, bloom_filter };
+            let encoded = column.encode(slices, &mut scratch);
             if scratch.is_spare() {
                 self.spare().push(scratch);
             }
@@ -212,6 +215,8 @@ impl OpenFile {
 pub(super) struct StagedFile {
     path: PathBuf,
     file: Option<File>,
+    /// What is written next, as columns come in small pieces.
+    waiting: Vec<u8>,
     bytes: u64,
     digest: blake3::Hasher,
     created: bool,
@@ -222,7 +227,8 @@ pub(super) struct StagedFile {
 impl StagedFile {
     /// The file at `path`, which is created when something is written.
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, file: None, bytes: 0, digest: blake3::Hasher::new(), created: false, mode: 0o666 }
+        let (waiting, digest) = (Vec::new(), blake3::Hasher::new());
+        Self { path, file: None, waiting, bytes: 0, digest, created: false, mode: 0o666 }
     }
 
     /// The file at `path`, for its owner alone.
@@ -230,12 +236,12 @@ impl StagedFile {
         Self { mode: 0o600, ..Self::new(path) }
     }
 
-    /// What was written, as the facts of a file with that many rows.
+    /// What was written until it was closed, as the facts of a file with that many rows.
     pub(super) fn facts(&self, rows: u64, row_groups: usize) -> DataFile {
         DataFile { path: self.path.clone(), rows, row_groups, bytes: self.bytes, digest: self.digest() }
     }
 
-    /// BLAKE3 of what was written, in hexadecimal.
+    /// BLAKE3 of what was written until it was closed, in hexadecimal.
     pub(super) fn digest(&self) -> String {
         self.digest.finalize().to_hex().to_string()
     }
@@ -253,16 +259,32 @@ impl StagedFile {
 
     /// Closes the file until more is written.
     pub(super) fn close(&mut self) -> io::Result<()> {
+        self.write_waiting()?;
+        self.waiting = Vec::new();
         self.file.take().map_or(Ok(()), close)
+    }
+
+    fn write_waiting(&mut self) -> io::Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        self.open()?.write_all(&waiting)?;
+        self.digest.update(&waiting);
+        self.bytes += waiting.len() as u64;
+        self.waiting = waiting;
+        self.waiting.clear();
+        Ok(())
     }
 }
 
 impl Write for StagedFile {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let count = self.open()?.write(buffer)?;
-        self.digest.update(&buffer[..count]);
-        self.bytes += count as u64;
-        Ok(count)
+        self.waiting.extend_from_slice(buffer);
+        if self.waiting.len() >= WRITE_AT_ONCE {
+            self.write_waiting()?;
+        }
+        Ok(buffer.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -22,6 +22,9 @@ pub(super) fn width(number: u64) -> u32 {
 /// Appends the lowest `width` bits of each value, which has no others; the last byte is filled up with zeros.
 #[inline]
 pub(super) fn pack(values: impl Iterator<Item = u64>, width: u32, out: &mut Vec<u8>) {
+    if width == 0 {
+        return;
+    }
     let (mut word, mut filled) = (0_u64, 0);
     for value in values {
         word |= value << filled;
@@ -33,6 +36,16 @@ pub(super) fn pack(values: impl Iterator<Item = u64>, width: u32, out: &mut Vec<
         }
     }
     out.extend_from_slice(&word.to_le_bytes()[..filled.div_ceil(8) as usize]);
+}
+
+/// The least and the greatest of some numbers; of none the greatest and the least there is.
+pub(super) fn range(numbers: &[i64]) -> (i64, i64) {
+    let (mut least, mut most) = (i64::MAX, i64::MIN);
+    for &number in numbers {
+        least = least.min(number);
+        most = most.max(number);
+    }
+    (least, most)
 }
 
 /// Values are packed in groups of so many, and so many that are the same make a run.

@@ -112,7 +112,7 @@ impl Encoder<'_> {
             push_entries(entries.split_off(..facts.rows - facts.nulls).unwrap_or_default(), page);
             pages.push_data(facts, plan.encoding(), page)?;
         }
-        pages.close(filter)
+        pages.close(filter.map(folded))
     }
 
     /// Writes values as they are.
@@ -146,7 +146,7 @@ impl Encoder<'_> {
             }
             pages.push_data(&facts, plan.encoding(), page)?;
         }
-        pages.close(filter)
+        pages.close(filter.map(folded))
     }
 
     /// Gathers the rows of a page; of texts their lengths.
@@ -225,6 +225,12 @@ impl Encoder<'_> {
     }
 }
 
+/// A filter in as few bits as the values in it need.
+fn folded(mut filter: Sbbf) -> Sbbf {
+    filter.fold_to_target_fpp(DEFAULT_BLOOM_FILTER_FPP);
+    filter
+}
+
 /// Enters a text of page number `page` in a dictionary; the number of its entry.
 #[inline]
 fn enter<'t>(text: &'t [u8], page: u32, dictionary: &mut Dictionary, extremes: &mut Extremes<'t>) -> u32 {
@@ -237,7 +243,8 @@ fn enter<'t>(text: &'t [u8], page: u32, dictionary: &mut Dictionary, extremes: &
 
 /// Appends which entry of a dictionary each value is.
 fn push_entries(entries: &[u32], page: &mut Vec<u8>) {
-    let wide = width(entries.iter().copied().max().unwrap_or(0).into());
+    // As wide as the greatest one.
+    let wide = width(entries.iter().fold(0, |all, entry| all | entry).into());
     page.push(wide.to_le_bytes()[0]);
     match (wide, entries.len()) {
         (0, values @ 1..) => push_run(0, values, wide, page),
