@@ -173,7 +173,7 @@ impl Encoder<'_> {
             });
         }
         let Dictionary { indices, .. } = &scratch.dictionary;
-        look::pays(&COLUMNS[self.number], scratch.dictionary.len(), indices.len()).then_some(all)
+        look::pays(&COLUMNS[self.number], self.codec, scratch.dictionary.len(), indices.len()).then_some(all)
     }
 
     fn fill_texts(&self, slices: &[Slice<'_>], page: u32, scratch: &mut Scratch) -> Option<Facts> {
