@@ -55,7 +55,7 @@ const GROUP: usize = 8;
 pub(super) fn push_hybrid<T: Copy + Eq + Into<u64>>(values: &[T], width: u32, out: &mut Vec<u8>) {
     let (mut waiting, mut at) = (0, 0);
     while let Some(group) = values[at..].first_chunk::<GROUP>() {
-        if group.iter().any(|value| *value != group[0]) {
+        if *group != [group[0]; GROUP] {
             at += GROUP;
             continue;
         }
