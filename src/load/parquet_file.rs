@@ -106,8 +106,8 @@ impl Setup {
         let encode = |(number, descriptor): (usize, &ColumnDescPtr)| {
             let bloom_filter = self.bloom_filter && number == TRANSACTION_ID;
             let mut scratch = self.spare().pop().unwrap_or_default();
-            let encoder = Encoder { number, descriptor, codec: self.codec, bloom_filter };
-            let encoded = encoder.encode(slices, &mut scratch);
+            let column = Encoder { number, descriptor, codec: self.codec, bloom_filter };
+            let encoded = column.encode(slices, &mut scratch);
             if scratch.is_spare() {
                 self.spare().push(scratch);
             }
@@ -235,12 +235,12 @@ impl StagedFile {
         Self { mode: 0o600, ..Self::new(path) }
     }
 
-    /// What was written, as the facts of a file with that many rows.
+    /// What was written until it was closed, as the facts of a file with that many rows.
     pub(super) fn facts(&self, rows: u64, row_groups: usize) -> DataFile {
         DataFile { path: self.path.clone(), rows, row_groups, bytes: self.bytes, digest: self.digest() }
     }
 
-    /// BLAKE3 of what was written, in hexadecimal.
+    /// BLAKE3 of what was written until it was closed, in hexadecimal.
     pub(super) fn digest(&self) -> String {
         self.digest.finalize().to_hex().to_string()
     }

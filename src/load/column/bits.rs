@@ -22,6 +22,9 @@ pub(super) fn width(number: u64) -> u32 {
 /// Appends the lowest `width` bits of each value, which has no others; the last byte is filled up with zeros.
 #[inline]
 pub(super) fn pack(values: impl Iterator<Item = u64>, width: u32, out: &mut Vec<u8>) {
+    if width == 0 {
+        return;
+    }
     let (mut word, mut filled) = (0_u64, 0);
     for value in values {
         word |= value << filled;
@@ -35,6 +38,16 @@ pub(super) fn pack(values: impl Iterator<Item = u64>, width: u32, out: &mut Vec<
     out.extend_from_slice(&word.to_le_bytes()[..filled.div_ceil(8) as usize]);
 }
 
+/// The least and the greatest of some numbers; of none the greatest and the least there is.
+pub(super) fn range(numbers: &[i64]) -> (i64, i64) {
+    let (mut least, mut most) = (i64::MAX, i64::MIN);
+    for &number in numbers {
+        least = least.min(number);
+        most = most.max(number);
+    }
+    (least, most)
+}
+
 /// Values are packed in groups of so many, and so many that are the same make a run.
 const GROUP: usize = 8;
 
@@ -42,7 +55,7 @@ const GROUP: usize = 8;
 pub(super) fn push_hybrid<T: Copy + Eq + Into<u64>>(values: &[T], width: u32, out: &mut Vec<u8>) {
     let (mut waiting, mut at) = (0, 0);
     while let Some(group) = values[at..].first_chunk::<GROUP>() {
-        if group.iter().any(|value| *value != group[0]) {
+        if *group != [group[0]; GROUP] {
             at += GROUP;
             continue;
         }

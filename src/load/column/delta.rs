@@ -1,6 +1,6 @@
 //! Numbers as differences from one to the next: `DELTA_BINARY_PACKED`.
 
-use super::bits::{pack, push_varint, push_zigzag, width};
+use super::bits::{pack, push_varint, push_zigzag, range, width};
 
 /// A block has so many parts, each with bits of its own width.
 const PARTS: usize = 4;
@@ -29,13 +29,16 @@ pub(super) fn push_deltas<T: Copy + Into<i64>>(values: &[T], part: usize, out: &
 }
 
 fn push_block(deltas: &[i64], part: usize, out: &mut Vec<u8>) {
-    let least = deltas.iter().copied().min().unwrap_or(0);
+    let mut ranges = [(0, 0); PARTS];
+    for (range_of, deltas) in ranges.iter_mut().zip(deltas.chunks(part)) {
+        *range_of = range(deltas);
+    }
+    let least = ranges[..deltas.len().div_ceil(part)].iter().fold(i64::MAX, |least, range| least.min(range.0));
     push_zigzag(least, out);
     let widths = out.len();
     out.extend_from_slice(&[0; PARTS]);
-    for (number, deltas) in deltas.chunks(part).enumerate() {
-        let most = deltas.iter().copied().max().unwrap_or(least);
-        let above = |delta: i64| delta.wrapping_sub(least).cast_unsigned();
+    let above = |delta: i64| delta.wrapping_sub(least).cast_unsigned();
+    for (number, (deltas, (_, most))) in deltas.chunks(part).zip(ranges).enumerate() {
         let wide = width(above(most));
         out[widths + number] = wide.to_le_bytes()[0];
         let end = out.len() + part * wide as usize / 8;

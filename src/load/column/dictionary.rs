@@ -6,6 +6,10 @@ use twox_hash::XxHash3_64;
 
 /// Texts up to this length are told apart by their key alone.
 const SHORT: usize = 16;
+/// Texts up to this length are hashed sooner than XXH3 begins.
+const LONG: usize = 64;
+/// Bits without a pattern.
+const SECRET: u64 = 0x9E37_79B9_7F4A_7C15;
 /// A dictionary of more bytes than this is of no use.
 const MOST_BYTES: usize = 1 << 20;
 /// Nor is one whose values were made to look alike to the hash, so that so many steps are taken to find them.
@@ -26,7 +30,9 @@ impl Key {
     pub(super) fn of_text(text: &[u8]) -> Self {
         let word = |bytes: &[u8; 4]| u64::from(u32::from_le_bytes(*bytes));
         let (first, last) = match (text.first_chunk(), text.last_chunk()) {
-            (Some(first), _) if text.len() > SHORT => (XxHash3_64::oneshot(text), u64::from_le_bytes(*first)),
+            (Some(first), Some(last)) if text.len() > SHORT => {
+                (hash_long(text, u64::from_le_bytes(*last)), u64::from_le_bytes(*first))
+            }
             (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
             _ => match (text.first_chunk(), text.last_chunk(), text) {
                 (Some(first), Some(last), _) => (word(first), word(last)),
@@ -45,15 +51,30 @@ impl Key {
     /// A number whose bits all depend on all of the value's.
     #[inline]
     pub(super) fn hash(self) -> u64 {
-        let first = self.first ^ 0x9E37_79B9_7F4A_7C15;
+        let first = self.first ^ SECRET;
         let last = self.last ^ 0xD1B5_4A32_D192_ED03 ^ u64::from(self.length) << 32;
-        let (low, high) = first.carrying_mul(last, 0);
-        low ^ high
+        mix(first, last)
     }
 
     fn is_short(self) -> bool {
         self.length as usize <= SHORT
     }
+}
+
+/// A hash of a text that ends with `last`.
+#[inline]
+fn hash_long(text: &[u8], last: u64) -> u64 {
+    if text.len() > LONG {
+        return XxHash3_64::oneshot(text);
+    }
+    let (words, _) = text.as_chunks();
+    words.iter().fold(mix(last, SECRET), |hash, word| mix(hash ^ u64::from_le_bytes(*word), SECRET))
+}
+
+#[inline]
+fn mix(a: u64, b: u64) -> u64 {
+    let (low, high) = a.carrying_mul(b, 0);
+    low ^ high
 }
 
 /// Different values in the order in which they came.

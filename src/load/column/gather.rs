@@ -126,6 +126,15 @@ impl Rows {
         Self::sift(&mut self.numbers, &mut self.levels, NULL)
     }
 
+    /// Appends the levels of a slice's texts.
+    pub(super) fn push_levels_of_texts(levels: &mut Vec<u8>, slice: &Slice<'_>, number: usize) {
+        let end = levels.len() + slice.rows;
+        if let Some((offsets, _)) = slice.texts(number) {
+            levels.extend(offsets.iter().zip(&offsets[1..]).map(|(start, end)| u8::from(start != end)));
+        }
+        levels.resize(end, u8::from(slice.same(number).is_some()));
+    }
+
     /// Takes what stands for null out of values, and notes where it was unless all or none are; how many there were.
     fn sift<T: Copy + Eq>(values: &mut Vec<T>, levels: &mut Vec<u8>, null: T) -> usize {
         let nulls = values.iter().filter(|value| **value == null).count();
@@ -157,15 +166,19 @@ pub(super) fn push_characters(page: &[Slice<'_>], number: usize, all: &mut Vec<u
     }
 }
 
-/// The texts of a page; empty for null.
+/// The texts of a slice that are not null.
 pub(super) fn texts<'c>(slice: &Slice<'c>, number: usize) -> impl Iterator<Item = &'c [u8]> {
+    let same = slice.same(number).map(|same| std::iter::repeat_n(same, slice.rows));
+    own_texts(slice, number).chain(same.into_iter().flatten())
+}
+
+/// The texts of a slice that are not null, unless all rows have the same.
+pub(super) fn own_texts<'c>(slice: &Slice<'c>, number: usize) -> impl Iterator<Item = &'c [u8]> {
     let (offsets, characters) = slice.texts(number).unwrap_or_default();
     let mut rest = characters;
-    let of_rows = offsets.windows(2).map(move |ends| {
-        let (text, others) = rest.split_at((ends[1] - ends[0]).cast_unsigned() as usize);
-        rest = others;
-        text
-    });
-    let same = slice.same(number).map(|same| std::iter::repeat_n(same, slice.rows));
-    of_rows.chain(same.into_iter().flatten())
+    offsets.iter().zip(offsets.iter().skip(1)).filter_map(move |(start, end)| {
+        let text;
+        (text, rest) = rest.split_at((end - start).cast_unsigned() as usize);
+        (!text.is_empty()).then_some(text)
+    })
 }

@@ -24,7 +24,7 @@ use parquet::schema::types::ColumnDescPtr;
 use self::bits::{pack, push_hybrid, push_run, width};
 use self::delta::{LARGE_PART, SMALL_PART, push_deltas};
 use self::dictionary::Dictionary;
-use self::gather::{Cuts, Rows, push_characters, texts};
+use self::gather::{Cuts, Rows, own_texts, push_characters, texts};
 use self::look::{How, Look, Plan};
 pub(super) use self::pages::EncodedColumn;
 use self::pages::{Facts, Packer, Pages};
@@ -112,7 +112,7 @@ impl Encoder<'_> {
             push_entries(entries.split_off(..facts.rows - facts.nulls).unwrap_or_default(), page);
             pages.push_data(facts, plan.encoding(), page)?;
         }
-        pages.close(filter)
+        pages.close(filter.map(folded))
     }
 
     /// Writes values as they are.
@@ -142,11 +142,11 @@ impl Encoder<'_> {
             }
             if let Some(filter) = &mut filter {
                 let all = slices.iter().flat_map(|slice| texts(slice, self.number));
-                all.filter(|text| !text.is_empty()).for_each(|text| filter.insert(text));
+                all.for_each(|text| filter.insert(text));
             }
             pages.push_data(&facts, plan.encoding(), page)?;
         }
-        pages.close(filter)
+        pages.close(filter.map(folded))
     }
 
     /// Gathers the rows of a page; of texts their lengths.
@@ -173,7 +173,7 @@ impl Encoder<'_> {
             });
         }
         let Dictionary { indices, .. } = &scratch.dictionary;
-        look::pays(&COLUMNS[self.number], scratch.dictionary.len(), indices.len()).then_some(all)
+        look::pays(&COLUMNS[self.number], self.codec, scratch.dictionary.len(), indices.len()).then_some(all)
     }
 
     fn fill_texts(&self, slices: &[Slice<'_>], page: u32, scratch: &mut Scratch) -> Option<Facts> {
@@ -182,21 +182,16 @@ impl Encoder<'_> {
         let mut extremes = Extremes::default();
         let mut text_bytes = 0;
         for slice in slices {
-            text_bytes += slice.column_bytes(self.number);
-            let end = levels.len() + slice.rows;
+            Rows::push_levels_of_texts(levels, slice, self.number);
             if let Some(same) = slice.same(self.number) {
                 let entry = enter(same, page, dictionary, &mut extremes);
                 dictionary.indices.resize(dictionary.indices.len() + slice.rows, entry);
-                levels.resize(end, 1);
-            } else {
-                texts(slice, self.number).for_each(|text| {
-                    levels.push(u8::from(!text.is_empty()));
-                    if !text.is_empty() {
-                        let entry = enter(text, page, dictionary, &mut extremes);
-                        dictionary.indices.push(entry);
-                    }
-                });
-                levels.resize(end, 0);
+                text_bytes += same.len() * slice.rows;
+            }
+            for text in own_texts(slice, self.number) {
+                let entry = enter(text, page, dictionary, &mut extremes);
+                dictionary.indices.push(entry);
+                text_bytes += text.len();
             }
             if dictionary.is_useless() {
                 return None;
@@ -225,6 +220,12 @@ impl Encoder<'_> {
     }
 }
 
+/// A filter in as few bits as the values in it need.
+fn folded(mut filter: Sbbf) -> Sbbf {
+    filter.fold_to_target_fpp(DEFAULT_BLOOM_FILTER_FPP);
+    filter
+}
+
 /// Enters a text of page number `page` in a dictionary; the number of its entry.
 #[inline]
 fn enter<'t>(text: &'t [u8], page: u32, dictionary: &mut Dictionary, extremes: &mut Extremes<'t>) -> u32 {
@@ -237,7 +238,8 @@ fn enter<'t>(text: &'t [u8], page: u32, dictionary: &mut Dictionary, extremes: &
 
 /// Appends which entry of a dictionary each value is.
 fn push_entries(entries: &[u32], page: &mut Vec<u8>) {
-    let wide = width(entries.iter().copied().max().unwrap_or(0).into());
+    // As wide as the greatest one.
+    let wide = width(entries.iter().fold(0, |all, entry| all | entry).into());
     page.push(wide.to_le_bytes()[0]);
     match (wide, entries.len()) {
         (0, values @ 1..) => push_run(0, values, wide, page),
@@ -248,7 +250,7 @@ fn push_entries(entries: &[u32], page: &mut Vec<u8>) {
 /// Appends texts, each after its length; what bounds them.
 fn push_texts(slices: &[Slice<'_>], number: usize, page: &mut Vec<u8>) -> Option<Bounds> {
     let mut extremes = Extremes::default();
-    for text in slices.iter().flat_map(|slice| texts(slice, number)).filter(|text| !text.is_empty()) {
+    for text in slices.iter().flat_map(|slice| texts(slice, number)) {
         page.extend_from_slice(&u32::try_from(text.len()).expect("offsets have 31 bits").to_le_bytes());
         page.extend_from_slice(text);
         extremes.add(text);

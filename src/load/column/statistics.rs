@@ -4,6 +4,8 @@ use parquet::basic::Type;
 use parquet::data_type::ByteArray;
 use parquet::file::statistics::{Statistics, ValueStatistics};
 
+use super::bits::range;
+
 /// Longer texts are cut in what is written of them: a lower bound by leaving off, an upper bound by a greater last character.
 const MOST_BYTES: usize = 64;
 
@@ -26,9 +28,8 @@ pub(super) struct Bounds {
 impl Bounds {
     /// Those of numbers; none of none.
     pub(super) fn of_numbers(numbers: &[i64]) -> Option<Self> {
-        let least = numbers.iter().copied().min()?;
-        let most = numbers.iter().copied().max()?;
-        Some(Self { least: Bound::Number(least), most: Bound::Number(most) })
+        let (least, most) = range(numbers);
+        (!numbers.is_empty()).then_some(Self { least: Bound::Number(least), most: Bound::Number(most) })
     }
 
     /// Takes what other bounds hold, too.
