@@ -292,10 +292,10 @@ fn filled(rows: &[Texts3], offsets: &[i64]) -> Cells {
             reference: text.as_deref().map(Cow::Borrowed),
             ..Transaction::new("atpay", id, when, amounts, classification, state)
         };
-        filling.push(&Placed { row: &row, source_file: "a.ndjson", source_offset });
+        filling.push(&Placed { row: &row, source_file: "a.ndjson", source_offset }, &[]);
     }
     let mut cells = Cells::default();
-    filling.take(None, &mut cells);
+    filling.take(None, &[], &mut cells);
     cells
 }
 
