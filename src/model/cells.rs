@@ -2,8 +2,10 @@
 //!
 //! Nulls need no bitmap of their own here: a text that is null has no characters, as empty text is never stored, and a
 //! number that is null is `i64::MIN`, which no column's domain holds. That makes cutting, joining and reordering rows a
-//! matter of copying. They become Arrow arrays once, when a row group is encoded. A text that all rows have, as many words
-//! and the dump's path are, stands once.
+//! matter of copying. They become Arrow arrays only where rows wait on disk. A text that all rows have, as many words and
+//! the dump's path are, stands once.
+//!
+//! While rows are added, texts stay where they are in the chunk; they are copied once, when the order of the rows is known.
 //!
 //! All columns share a few buffers, which are filled again by rows that come later: fresh memory costs more than copying.
 
