@@ -11,7 +11,7 @@ const LONG: usize = 64;
 /// Bits without a pattern.
 const SECRET: u64 = 0x9E37_79B9_7F4A_7C15;
 /// A dictionary of more bytes than this is of no use.
-const MOST_BYTES: usize = 1 << 20;
+const MOST_BYTES: usize = 4 << 20;
 /// Nor is one whose values were made to look alike to the hash, so that so many steps are taken to find them.
 const MOST_STEPS: usize = 1 << 22;
 /// Slots at first, of which at most every other one is taken.
@@ -218,6 +218,8 @@ impl Dictionary {
 
     /// The memory that it keeps.
     pub(super) fn memory(&self) -> usize {
-        self.page.capacity() + size_of::<u32>() * (self.slots.capacity() + self.indices.capacity())
+        let entry = size_of::<Key>() + size_of::<usize>() + size_of::<u32>();
+        let numbers = size_of::<u32>() * (self.slots.capacity() + self.indices.capacity());
+        self.page.capacity() + self.keys.capacity() * entry + numbers
     }
 }

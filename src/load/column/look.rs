@@ -68,17 +68,6 @@ fn numbers(usual: Values, sample: Sample) -> Values {
     }
 }
 
-/// Whether a dictionary of so many `entries` pays for so many values, when all of them were looked at.
-///
-/// A sample tells little of numbers; they are packed well as they are, but for differences of times that lie apart.
-pub(super) fn pays(column: &Column, codec: Codec, entries: usize, values: usize) -> bool {
-    match (column.values, column.kind, codec) {
-        (Values::Unique, Kind::Time, Codec::Zstd) => 2 * entries <= values,
-        (Values::Unique, Kind::Time | Kind::Amount, _) => 4 * entries <= values,
-        _ => true,
-    }
-}
-
 /// How many values were looked at, and how many different ones they are.
 #[derive(Clone, Copy)]
 struct Sample {

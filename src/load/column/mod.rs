@@ -107,9 +107,12 @@ impl Encoder<'_> {
         let (mut levels, mut entries) = (&*rows.levels, &*dictionary.indices);
         for facts in facts {
             page.clear();
-            let own = if facts.is_mixed() { levels.split_off(..facts.rows) } else { None };
-            pages.push_levels(facts, own.unwrap_or_default(), page);
-            push_entries(entries.split_off(..facts.rows - facts.nulls).unwrap_or_default(), page);
+            let (own, others) = levels.split_at(if facts.is_mixed() { facts.rows } else { 0 });
+            levels = others;
+            pages.push_levels(facts, own, page);
+            let (own, others) = entries.split_at(facts.rows - facts.nulls);
+            entries = others;
+            push_entries(own, page);
             pages.push_data(facts, plan.encoding(), page)?;
         }
         pages.close(filter.map(folded))
@@ -172,8 +175,28 @@ impl Encoder<'_> {
                 false => self.fill_numbers(slices, scratch)?,
             });
         }
-        let Dictionary { indices, .. } = &scratch.dictionary;
-        look::pays(&COLUMNS[self.number], self.codec, scratch.dictionary.len(), indices.len()).then_some(all)
+        self.pays(slices, scratch).then_some(all)
+    }
+
+    /// Whether the dictionary takes less than its values would without it: a sample tells little of numbers, which are
+    /// packed well as they are.
+    fn pays(&self, slices: &[Slice<'_>], scratch: &mut Scratch) -> bool {
+        let Scratch { dictionary, rows, page, .. } = scratch;
+        let (entries, values) = (dictionary.len(), dictionary.indices.len());
+        let unique = self.plan(Look::Of(Values::Unique)).how;
+        match COLUMNS[self.number].values {
+            Values::Unique if unique == How::Deltas => {
+                let levels = rows.levels.len();
+                page.clear();
+                rows.gather_numbers(slices, self.number);
+                rows.levels.truncate(levels);
+                push_deltas(&rows.numbers, LARGE_PART, page);
+                let bits = values * width(entries.saturating_sub(1) as u64) as usize;
+                dictionary.page.len() + bits / 8 <= page.len()
+            }
+            Values::Unique if !self.is_text() => 4 * entries <= values,
+            _ => true,
+        }
     }
 
     fn fill_texts(&self, slices: &[Slice<'_>], page: u32, scratch: &mut Scratch) -> Option<Facts> {
