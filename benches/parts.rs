@@ -5,6 +5,7 @@ use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use bumpalo::Bump;
 use chrono::DateTime;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use paynorm::extract::chunks::{Buffers, Chunk, Chunks, Shapes, Sizes};
@@ -143,7 +144,8 @@ fn read(criterion: &mut Criterion) {
         group.throughput(Throughput::Bytes(dump.len() as u64));
         group.bench_function(source.name(), |bencher| {
             bencher.iter(|| {
-                let (mut reader, mut record) = (Reader::default(), Record::new(source));
+                let (mut reader, made) = (Reader::default(), Bump::new());
+                let mut record = Record::new(source, &made);
                 for text in &records {
                     record.read(&mut reader, text, text.len()).expect("it is valid");
                     black_box(&record);

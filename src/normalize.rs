@@ -4,6 +4,7 @@
 //! document that says it has no records (`{"list": null}`). Rows come out ordered by partition, and within one in input
 //! order.
 
+use bumpalo::Bump;
 use twox_hash::XxHash3_64;
 
 use crate::extract::chunks::{Chunk, Fault, FaultText, Item};
@@ -11,10 +12,12 @@ use crate::load::keys::{KeyEntry, Reading};
 use crate::load::loader::Batch;
 use crate::load::partition::{Partitioning, Period};
 use crate::load::quarantine::{Raw, Rejected};
-use crate::model::columns::{Filling, Placed};
+use crate::model::cells::Filling;
+use crate::model::columns::Placed;
 use crate::model::counts::{RowFacts, SourceCounts};
 use crate::model::cube::Tally;
 use crate::model::json::{Reader, Type};
+use crate::model::memory::{ask_for_all, ask_for_one};
 use crate::model::personal::Redactor;
 use crate::model::reject::{Reason, Reject};
 use crate::model::time::Month;
@@ -64,6 +67,8 @@ pub struct Normalized {
 #[derive(Debug, Default)]
 pub struct Scratch {
     reader: Reader,
+    /// Texts of rows that do not stand in the chunk.
+    made: Bump,
     rows: Filling,
     tally: Tally,
     /// By row: its period and, as the period decides first, its number.
@@ -75,13 +80,22 @@ pub struct Scratch {
     pub spare: Batch,
 }
 
+/// So many keys ahead are asked for, as they come in no order.
+const KEYS_AHEAD: usize = 8;
+/// So many bytes of the next record are asked for.
+const MOST_AHEAD: usize = 1 << 10;
+/// Texts that take more are not kept room for.
+const MOST_MADE: usize = 4 << 20;
+
 /// Normalizes one chunk.
 #[must_use]
 pub fn normalize(chunk: &Chunk, origin: Origin<'_>, rules: &Rules, scratch: &mut Scratch) -> Normalized {
+    let mut made = std::mem::take(&mut scratch.made);
     let mut worker = Worker {
         chunk,
         origin,
         rules,
+        made: &made,
         text: simdutf8::basic::from_utf8(&chunk.bytes).ok(),
         scratch,
         out: Normalized { counts: vec![SourceCounts::default(); sources::ALL.len()], ..Normalized::default() },
@@ -90,16 +104,22 @@ pub fn normalize(chunk: &Chunk, origin: Origin<'_>, rules: &Rules, scratch: &mut
         Some(number) => worker.records(number),
         None => worker.documents(),
     }
-    worker.finish()
+    let normalized = worker.finish();
+    made.reset();
+    if made.allocated_bytes() <= MOST_MADE {
+        scratch.made = made;
+    }
+    normalized
 }
 
-struct Worker<'a> {
+struct Worker<'a, 'w> {
     chunk: &'a Chunk,
     origin: Origin<'a>,
     rules: &'a Rules,
+    made: &'a Bump,
     /// The chunk as text, when all of it is UTF-8.
     text: Option<&'a str>,
-    scratch: &'a mut Scratch,
+    scratch: &'w mut Scratch,
     out: Normalized,
 }
 
@@ -115,11 +135,11 @@ impl From<Reject> for Fate {
     }
 }
 
-impl<'a> Worker<'a> {
+impl<'a> Worker<'a, '_> {
     /// Items of a dump of which the source is known.
     fn records(&mut self, number: usize) {
         let source = sources::ALL[number];
-        let mut record = Record::new(source);
+        let mut record = Record::new(source, self.made);
         for item in &self.chunk.items {
             match item {
                 &Item::Record { start, end, alone } => {
@@ -162,6 +182,8 @@ impl<'a> Worker<'a> {
         alone: bool,
     ) -> Result<(), Fate> {
         let (rest, length) = (self.rest((start, end))?, end - start);
+        // The record behind it is likely as long.
+        ask_for_all(self.chunk.bytes.get(end..end + length.min(MOST_AHEAD)).unwrap_or_default());
         record.read(&mut self.scratch.reader, rest, length).map_err(Reject::from)?;
         let text = &rest[..length];
         if !record.is_told() {
@@ -169,7 +191,7 @@ impl<'a> Worker<'a> {
         }
         let Mapped { mut row, notes } = source.map(record, &self.rules.settings[number])?;
         if let Some(redactor) = &self.rules.redactor {
-            redactor.redact(&mut row);
+            redactor.redact(&mut row, self.made);
         }
         let at = self.chunk.base + start as u64;
         let ymd = row.occurred_at.date().ymd();
@@ -201,7 +223,8 @@ impl<'a> Worker<'a> {
         });
         periods.push((self.rules.partitioning.period(ymd), u32::try_from(periods.len()).expect("a chunk is small")));
         let source_offset = i64::try_from(at).expect("a file is smaller than 8 EiB");
-        rows.push(&Placed { row: &row, source_file: self.origin.source_file, source_offset }, &self.chunk.bytes);
+        let source_file = self.origin.source_file;
+        rows.push(&Placed { row: &row, source_file, source_offset, record: (start, end) }, &self.chunk.bytes);
         Ok(())
     }
 
@@ -318,7 +341,13 @@ impl<'a> Worker<'a> {
             order.clear();
             order.extend(periods.iter().map(|(_, row)| row));
             rows.take((!sorted).then_some(order), &self.chunk.bytes, &mut batch.cells);
-            batch.keys.extend(order.iter().map(|&row| keys[row as usize]));
+            let mut ahead = order.iter().skip(KEYS_AHEAD);
+            batch.keys.extend(order.iter().map(|&row| {
+                if let Some(&row) = ahead.next() {
+                    ask_for_one(keys, row as usize);
+                }
+                keys[row as usize]
+            }));
             let (partitioning, source) = (&self.rules.partitioning, sources::ALL[source].name());
             let partition = |same: &[(Period, u32)]| (partitioning.key_in(source, same[0].0), same.len());
             batch.partitions.extend(periods.chunk_by(|a, b| a.0 == b.0).map(partition));

@@ -639,7 +639,7 @@ impl<'s> Scanner<'s> {
         let checked = match std::str::from_utf8(&skeleton) {
             Ok(text) => self.reader.check(text).map(|_| ()).map_err(|broken| {
                 let message = format!("in the envelope around the records: {}", broken.what);
-                Reject { message: message.into(), ..Reject::from(broken) }
+                Reject::new(broken.reason, message)
             }),
             Err(_) => Err(Reject::new(Reason::InvalidUnicode, "the envelope around the records is no UTF-8")),
         };

@@ -21,6 +21,7 @@ use anyhow::{Context, Result, ensure};
 use rayon::prelude::*;
 use twox_hash::XxHash3_64;
 
+use crate::model::memory::{LINE, ask_for_one};
 use crate::model::time::Timestamp;
 
 /// How many buckets there are, as a power of two, and how many are looked at at once.
@@ -368,6 +369,8 @@ impl Keys {
             bucket.reserve_exact(share.max(before / 2).max(most));
         }
         put(bucket, hash.rest, entry, id, place);
+        // The next one begins there.
+        ask_for_one(bucket.spare_capacity_mut(), LINE);
         self.bytes += bucket.len() - before;
         self.count += 1;
     }

@@ -31,6 +31,7 @@ use super::replaced::{self, Lost, LostRows, Names, ReplacedWriter, Replacement};
 use super::spill::{Run, RunWriter};
 use crate::model::cells::{self, Cells, Slice};
 use crate::model::columns::{COLUMNS, TRANSACTION_ID};
+use crate::model::memory::ask_for_all;
 use crate::model::paths::shown;
 
 /// Fewer rows than this wait for more, so that row groups are not too small, …
@@ -154,6 +155,8 @@ impl Loader {
     /// # Errors
     /// When keys can't be written to disk.
     pub fn note(&mut self, batch: &Batch) -> Result<()> {
+        Slice::ask_for(&[batch.cells.all()], TRANSACTION_ID);
+        ask_for_all(&batch.keys);
         let mut start = 0;
         for &(key, rows) in &batch.partitions {
             let number = self.partition(key);
@@ -530,9 +533,11 @@ impl PartitionWriter {
     fn take(&mut self, setup: &Setup, slices: &[Slice<'_>]) -> Result<()> {
         let new: usize = slices.iter().map(|slice| slice.rows).sum();
         let waiting: usize = self.waiting.iter().map(Cells::rows).sum();
-        let bytes = slices.iter().copied().chain(self.waiting.iter().map(Cells::all));
-        let bytes: usize = bytes.map(|slice| slice.text_bytes()).sum();
-        if self.spilled || waiting + new < LEAST_GROUP_ROWS && bytes < LEAST_GROUP_BYTES {
+        let bytes = || -> usize {
+            let all = slices.iter().copied().chain(self.waiting.iter().map(Cells::all));
+            all.map(|slice| slice.text_bytes()).sum()
+        };
+        if self.spilled || waiting + new < LEAST_GROUP_ROWS && bytes() < LEAST_GROUP_BYTES {
             let cells = Cells::of_slices(slices);
             self.waiting_bytes += cells.memory() + size_of::<Cells>();
             self.waiting.push(cells);

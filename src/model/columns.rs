@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use super::cells::{Cells, Numbers, Room, Stock, Texts};
+use super::cells::Filling;
 use super::money::{Amount, Currency, Money, PRECISION};
 use super::time::{Date, Timestamp};
 use super::transaction::Transaction;
@@ -93,9 +93,6 @@ pub struct Column {
     pub doc: &'static str,
 }
 
-/// What a chunk's own texts may take and be kept for those of the next one.
-const MOST_OWN: usize = 4 << 20;
-
 /// A row and where it was read: what the columns are filled from.
 #[derive(Clone, Copy, Debug)]
 pub struct Placed<'a> {
@@ -105,9 +102,12 @@ pub struct Placed<'a> {
     pub source_file: &'a str,
     /// The offset of the record's first byte in the decompressed dump.
     pub source_offset: i64,
+    /// Where it begins and ends in its chunk.
+    pub record: (usize, usize),
 }
 
-/// Declares the table and, from it, what takes rows apart into columns. `Word` is text that is always one of our own words.
+/// Declares the table and, from it, what takes rows apart into columns. `Word` is text that stays in one place while rows are
+/// added, as our own words do; `Code` is a currency.
 macro_rules! columns {
     ($($number:literal $name:ident $kind:ident $null:ident $values:ident $personal:ident $doc:literal |$p:ident| $get:expr;)+) => {
         /// Every column, in order.
@@ -121,65 +121,32 @@ macro_rules! columns {
             doc: $doc,
         }),+];
 
-        /// Rows on their way into columns.
-        #[derive(Debug, Default)]
-        pub struct Filling {
-            rows: usize,
-            /// Texts that do not stand in the chunk.
-            own: Vec<u8>,
-            $($name: columns!(@cells $kind),)+
-        }
-
         impl Filling {
             /// Adds a row of a chunk, where its texts stand as far as they were not changed.
             pub fn push(&mut self, row: &Placed<'_>, chunk: &[u8]) {
-                let at = self.rows;
-                let mut stock = Stock { chunk, own: &mut self.own };
+                let mut line = self.line(chunk, row.record);
                 $({
                     let $p = row;
-                    columns!(@put $kind self.$name, at, columns!(@value $kind $get), &mut stock);
+                    columns!(@put $kind line, $number - 1, columns!(@value $kind $get));
                 })+
-                self.rows += 1;
-            }
-
-            /// Moves the rows of the chunk to `cells`, in place of what was there. With an `order`, row i is the row that was
-            /// pushed as number `order[i]`.
-            pub fn take(&mut self, order: Option<&[u32]>, chunk: &[u8], cells: &mut Cells) {
-                let rows = std::mem::take(&mut self.rows);
-                let stock = Stock { chunk, own: &mut self.own };
-                let mut room = Room::default();
-                $(room += columns!(@room $kind self.$name, rows, &stock);)+
-                cells.renew(rows, room);
-                $(columns!(@take $kind self.$name, rows, order, &stock, cells);)+
-                self.own.clear();
-                self.own.shrink_to(MOST_OWN);
+                line.end();
             }
         }
     };
     (@kind Word) => { Kind::Text };
+    (@kind Code) => { Kind::Text };
     (@kind $kind:ident) => { Kind::$kind };
     (@null null) => { true };
     (@null required) => { false };
     (@personal personal) => { true };
     (@personal plain) => { false };
-    (@put Word $column:expr, $at:ident, $value:expr, $stock:expr) => { $column.put_word($at, $value, $stock) };
-    (@put Text $column:expr, $at:ident, $value:expr, $stock:expr) => { $column.put($at, $value, $stock) };
-    (@put $number:ident $column:expr, $at:ident, $value:expr, $stock:expr) => { $column.put($at, $value) };
-    (@room Word $($rest:tt)+) => { columns!(@room Text $($rest)+) };
-    (@room Text $column:expr, $rows:ident, $stock:expr) => { $column.room($rows, $stock) };
-    (@room $number:ident $column:expr, $rows:ident, $stock:expr) => { $column.room($rows) };
-    (@take Word $($rest:tt)+) => { columns!(@take Text $($rest)+) };
-    (@take Text $column:expr, $rows:ident, $order:ident, $stock:expr, $cells:ident) => {
-        $column.take($rows, $order, $stock, $cells)
-    };
-    (@take $number:ident $column:expr, $rows:ident, $order:ident, $stock:expr, $cells:ident) => {
-        $column.take($rows, $order, $cells)
-    };
-    (@cells Word) => { Texts };
-    (@cells Text) => { Texts };
-    (@cells $number:ident) => { Numbers };
+    (@put Word $line:ident, $number:expr, $value:expr) => { $line.word($number, $value) };
+    (@put Code $line:ident, $number:expr, $value:expr) => { $line.code($number, $value) };
+    (@put Text $line:ident, $number:expr, $value:expr) => { $line.text($number, $value) };
+    (@put $kind:ident $line:ident, $number:expr, $value:expr) => { $line.number($number, $value) };
     (@value Word $get:expr) => { $get };
     (@value Text $get:expr) => { $get };
+    (@value Code $get:expr) => { $get };
     (@value Amount $get:expr) => { $get.map(Amount::units) };
     (@value Time $get:expr) => { $get.map(Timestamp::micros) };
     (@value Date $get:expr) => { $get.map(|date: Date| i64::from(date.days())) };
@@ -189,49 +156,49 @@ macro_rules! columns {
 
 columns! {
     1 source Word required Few plain "the source that the transaction was read from" |p| p.row.source;
-    2 transaction_id Text required Unique plain "the source's own id; (source, transaction_id) is the key" |p| Some(&*p.row.transaction_id);
+    2 transaction_id Text required Unique plain "the source's own id; (source, transaction_id) is the key" |p| Some(p.row.transaction_id);
     3 occurred_at Time required Unique plain "when the transaction took place; decides the partition" |p| Some(p.row.occurred_at);
     4 utc_offset_minutes Small null Few plain "the UTC offset written for occurred_at; null when none was written" |p| p.row.utc_offset_minutes;
     5 gross_amount Amount null Unique plain "amount before fees, in major units" |p| amount(p.row.amounts.gross);
     6 net_amount Amount null Unique plain "amount after fees" |p| amount(p.row.amounts.net);
     7 fee_amount Amount null Unique plain "what the transaction cost; positive is a cost, negative a fee returned" |p| amount(p.row.amounts.fee);
-    8 currency Text null Few plain "ISO 4217 code of the gross amount, or of the first amount present" |p| p.row.amounts.first().and_then(|m| currency(Some(m)));
-    9 net_currency Text null Few plain "ISO 4217 code of the net amount" |p| currency(p.row.amounts.net.as_ref());
-    10 fee_currency Text null Few plain "ISO 4217 code of the fee" |p| currency(p.row.amounts.fee.as_ref());
+    8 currency Code null Few plain "ISO 4217 code of the gross amount, or of the first amount present" |p| currency(p.row.amounts.first());
+    9 net_currency Code null Few plain "ISO 4217 code of the net amount" |p| currency(p.row.amounts.net.as_ref());
+    10 fee_currency Code null Few plain "ISO 4217 code of the fee" |p| currency(p.row.amounts.fee.as_ref());
     11 amount_check Word required Few plain "balanced, unbalanced, derived, partial or mixed_currency" |p| p.row.amounts.check.as_str();
     12 classification Word required Few plain "what kind of transaction it is" |p| p.row.classification.as_str();
     13 state Word required Few plain "pending, requires_action, succeeded, failed or unknown" |p| p.row.state.as_str();
-    14 source_classification Text null Words plain "the source's own word for the classification" |p| p.row.source_classification.as_deref();
-    15 source_state Text null Words plain "the source's own word or number for the state; null when it is implied" |p| p.row.source_state.as_deref();
-    16 failure_reason Text null Words plain "why the transaction failed, in the source's words" |p| p.row.failure_reason.as_deref();
+    14 source_classification Text null Words plain "the source's own word for the classification" |p| p.row.source_classification;
+    15 source_state Text null Words plain "the source's own word or number for the state; null when it is implied" |p| p.row.source_state;
+    16 failure_reason Text null Words plain "why the transaction failed, in the source's words" |p| p.row.failure_reason;
     17 created_at Time null Unique plain "when the source created the record" |p| p.row.created_at;
     18 updated_at Time null Unique plain "when the source last changed the record" |p| p.row.updated_at;
     19 completed_at Time null Unique plain "when the transaction was completed" |p| p.row.completed_at;
     20 booking_date Date null Words plain "the calendar date on which the provider booked it" |p| p.row.booking_date;
     21 value_date Date null Words plain "the calendar date from which the money counts" |p| p.row.value_date;
-    22 reference Text null Unique plain "the merchant's own reference or order number" |p| p.row.reference.as_deref();
-    23 receipt_number Text null Unique plain "the number of the receipt" |p| p.row.receipt_number.as_deref();
-    24 description Text null Unique plain "what the source says of the transaction" |p| p.row.description.as_deref();
-    25 payment_id Text null Unique plain "the payment that the transaction belongs to" |p| p.row.payment_id.as_deref();
-    26 payment_method_id Text null Unique plain "the payer's means of payment" |p| p.row.payment_method_id.as_deref();
-    27 charge_attempt_id Text null Unique plain "the attempt to charge that made the transaction" |p| p.row.charge_attempt_id.as_deref();
-    28 provider Text null Words plain "the payment gateway" |p| p.row.provider.as_deref();
-    29 provider_transaction_id Text null Unique plain "the gateway's id of the transaction" |p| p.row.provider_transaction_id.as_deref();
-    30 provider_account_id Text null Words plain "the merchant's account at the gateway" |p| p.row.provider_account_id.as_deref();
-    31 provider_payment_method_id Text null Unique plain "the gateway's id of the means of payment" |p| p.row.provider_payment_method_id.as_deref();
-    32 accounting_code Text null Words plain "the merchant's accounting code" |p| p.row.accounting_code.as_deref();
-    33 campaign_id Text null Words plain "the campaign" |p| p.row.campaign_id.as_deref();
-    34 job_id Text null Words plain "the job" |p| p.row.job_id.as_deref();
-    35 team_id Text null Words plain "the team" |p| p.row.team_id.as_deref();
-    36 report_id Text null Words plain "the provider's report that lists the transaction" |p| p.row.report_id.as_deref();
-    37 payer_id Text null Unique personal "the source's id of the payer" |p| p.row.payer_id.as_deref();
-    38 payer_name Text null Unique personal "the payer's name" |p| p.row.payer_name.as_deref();
-    39 payer_email Text null Unique personal "the payer's e-mail address" |p| p.row.payer_email.as_deref();
-    40 payer_username Text null Unique personal "the payer's user name" |p| p.row.payer_username.as_deref();
+    22 reference Text null Unique plain "the merchant's own reference or order number" |p| p.row.reference;
+    23 receipt_number Text null Unique plain "the number of the receipt" |p| p.row.receipt_number;
+    24 description Text null Unique plain "what the source says of the transaction" |p| p.row.description;
+    25 payment_id Text null Unique plain "the payment that the transaction belongs to" |p| p.row.payment_id;
+    26 payment_method_id Text null Unique plain "the payer's means of payment" |p| p.row.payment_method_id;
+    27 charge_attempt_id Text null Unique plain "the attempt to charge that made the transaction" |p| p.row.charge_attempt_id;
+    28 provider Text null Words plain "the payment gateway" |p| p.row.provider;
+    29 provider_transaction_id Text null Unique plain "the gateway's id of the transaction" |p| p.row.provider_transaction_id;
+    30 provider_account_id Text null Words plain "the merchant's account at the gateway" |p| p.row.provider_account_id;
+    31 provider_payment_method_id Text null Unique plain "the gateway's id of the means of payment" |p| p.row.provider_payment_method_id;
+    32 accounting_code Text null Words plain "the merchant's accounting code" |p| p.row.accounting_code;
+    33 campaign_id Text null Words plain "the campaign" |p| p.row.campaign_id;
+    34 job_id Text null Words plain "the job" |p| p.row.job_id;
+    35 team_id Text null Words plain "the team" |p| p.row.team_id;
+    36 report_id Text null Words plain "the provider's report that lists the transaction" |p| p.row.report_id;
+    37 payer_id Text null Unique personal "the source's id of the payer" |p| p.row.payer_id;
+    38 payer_name Text null Unique personal "the payer's name" |p| p.row.payer_name;
+    39 payer_email Text null Unique personal "the payer's e-mail address" |p| p.row.payer_email;
+    40 payer_username Text null Unique personal "the payer's user name" |p| p.row.payer_username;
     41 is_anonymous Flag null Few plain "whether the payer asked not to be named" |p| p.row.is_anonymous;
     42 is_balance_relevant Flag null Few plain "whether the transaction changes the balance" |p| p.row.is_balance_relevant;
-    43 extra Text null Unique plain "a JSON object of every member that no column takes, text as in the source" |p| p.row.extra.as_deref();
-    44 source_file Text required Words plain "path of the dump, relative to the base directory" |p| Some(p.source_file);
+    43 extra Text null Unique plain "a JSON object of every member that no column takes, text as in the source" |p| p.row.extra;
+    44 source_file Word required Words plain "path of the dump, relative to the base directory" |p| p.source_file;
     45 source_offset Large required Unique plain "byte offset of the record in the decompressed dump" |p| Some(p.source_offset);
 }
 
@@ -256,8 +223,8 @@ fn amount(money: Option<Money>) -> Option<Amount> {
     money.map(|money| money.amount)
 }
 
-fn currency(money: Option<&Money>) -> Option<&str> {
-    money.and_then(|money| money.currency.as_ref()).map(Currency::as_str)
+fn currency(money: Option<&Money>) -> Option<[u8; 3]> {
+    money.and_then(|money| money.currency).map(Currency::code)
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// All of it in one number, different for different cells.
+    /// All of it in one number, different for different cells and in their order.
     fn packed(&self) -> u64 {
         let currency = self.currency.map_or(0, Currency::number);
         let words = [self.classification as u8, self.state as u8, self.amount_check as u8];
@@ -87,26 +87,26 @@ impl std::iter::Sum for Totals {
     }
 }
 
-/// The cells of one source that hold anything.
+/// The cells of one source that hold anything, by their numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cube(BTreeMap<Cell, Totals>);
+pub struct Cube(BTreeMap<u64, (Cell, Totals)>);
 
 impl Cube {
     /// The cells in order.
     pub fn cells(&self) -> impl Iterator<Item = (&Cell, &Totals)> {
-        self.0.iter()
+        self.0.values().map(|(cell, totals)| (cell, totals))
     }
 
     /// Rows in all cells.
     #[must_use]
     pub fn rows(&self) -> u64 {
-        self.0.values().map(|totals| totals.rows).sum()
+        self.cells().map(|(_, totals)| totals.rows).sum()
     }
 
     /// Totals by what `of` tells of a cell.
     pub fn by<K: Ord>(&self, of: impl Fn(&Cell) -> K) -> BTreeMap<K, Totals> {
         let mut groups: BTreeMap<K, Totals> = BTreeMap::new();
-        for (cell, totals) in &self.0 {
+        for (cell, totals) in self.cells() {
             *groups.entry(of(cell)).or_default() += *totals;
         }
         groups
@@ -114,10 +114,10 @@ impl Cube {
 
     /// Adds to a cell; one that comes to nothing is none.
     pub fn add(&mut self, cell: Cell, totals: Totals) {
-        let there = self.0.entry(cell).or_default();
+        let (_, there) = self.0.entry(cell.packed()).or_insert((cell, Totals::default()));
         *there += totals;
         if *there == Totals::default() {
-            self.0.remove(&cell);
+            self.0.remove(&cell.packed());
         }
     }
 
@@ -129,27 +129,31 @@ impl Cube {
     /// Takes out what `other` holds; whether there were as many rows in each cell.
     #[must_use]
     pub fn take_out(&mut self, other: &Self) -> bool {
-        for (cell, totals) in &other.0 {
-            let there = self.0.entry(*cell).or_default();
+        for (cell, totals) in other.cells() {
+            let (_, there) = self.0.entry(cell.packed()).or_insert((*cell, Totals::default()));
             if there.rows < totals.rows {
                 return false;
             }
             *there -= *totals;
         }
-        self.0.retain(|_, totals| *totals != Totals::default());
+        self.0.retain(|_, (_, totals)| *totals != Totals::default());
         true
     }
 }
 
 impl AddAssign<&Self> for Cube {
     fn add_assign(&mut self, other: &Self) {
-        for (cell, totals) in &other.0 {
+        if self.0.is_empty() {
+            self.0.clone_from(&other.0);
+            return;
+        }
+        for (cell, totals) in other.cells() {
             self.add(*cell, *totals);
         }
     }
 }
 
-/// A chunk of a megabyte rarely has more cells.
+/// A chunk rarely has more cells.
 const TALLY_BITS: u32 = 9;
 
 /// Counts many rows into a cube: the cells in use stand in a small table, each at the one place that its number gives it,
@@ -184,8 +188,13 @@ impl Tally {
 
     /// Puts all that was counted into `cube`.
     pub fn flush(&mut self, cube: &mut Cube) {
-        for (_, cell, totals) in self.0.iter_mut().filter_map(Option::take) {
-            cube.add(cell, totals);
+        let all = self.0.iter_mut().filter_map(Option::take);
+        if cube.0.is_empty() {
+            // All at once takes less time than one by one.
+            cube.0 = all.map(|(packed, cell, totals)| (packed, (cell, totals))).collect();
+            cube.0.retain(|_, (_, totals)| *totals != Totals::default());
+        } else {
+            all.for_each(|(_, cell, totals)| cube.add(cell, totals));
         }
     }
 }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use wide::u8x16;
 
-use super::reject::{Reason, Reject};
+use super::reject::{Reason, Reject, Why};
 
 /// How many levels a record may nest, its own braces being the first.
 pub const MAX_DEPTH: usize = 128;
@@ -149,7 +149,7 @@ impl Broken {
 impl From<Broken> for Reject {
     fn from(broken: Broken) -> Self {
         let message = format!("{} (at byte {} of the record)", broken.what, broken.at);
-        Self { reason: broken.reason, field: broken.key.map(Cow::Owned), message: message.into() }
+        Why { reason: broken.reason, field: broken.key.map(Cow::Owned), message: message.into() }.into()
     }
 }
 

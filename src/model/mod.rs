@@ -7,6 +7,7 @@ pub mod columns;
 pub mod counts;
 pub mod cube;
 pub mod json;
+pub(crate) mod memory;
 pub mod money;
 pub mod paths;
 pub mod personal;

@@ -101,6 +101,12 @@ impl Currency {
         std::str::from_utf8(&self.0).expect("a currency is ASCII")
     }
 
+    /// The letters of the code.
+    #[must_use]
+    pub fn code(self) -> [u8; 3] {
+        self.0
+    }
+
     /// A number of its own, of 24 bits and never 0.
     #[must_use]
     pub fn number(self) -> u32 {

@@ -4,6 +4,7 @@
 //! value of a record.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 
 /// Declares the reasons with their codes and remedies.
 macro_rules! reasons {
@@ -79,8 +80,14 @@ reasons! {
 }
 
 /// Why a record gives no row. The place is known to whoever read the record.
+///
+/// Few records are rejected, so it is a pointer: what a function returns beside it costs less.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reject {
+pub struct Reject(Box<Why>);
+
+/// What is told of a reject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Why {
     /// The kind of fault.
     pub reason: Reason,
     /// The member at fault, where it is one (`gross.value`).
@@ -92,11 +99,25 @@ pub struct Reject {
 impl Reject {
     /// A reject for the whole record.
     pub fn new(reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { reason, field: None, message: message.into() }
+        Why { reason, field: None, message: message.into() }.into()
     }
 
     /// A reject for one member.
     pub fn of(reason: Reason, field: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { reason, field: Some(field.into()), message: message.into() }
+        Why { reason, field: Some(field.into()), message: message.into() }.into()
+    }
+}
+
+impl From<Why> for Reject {
+    fn from(why: Why) -> Self {
+        Self(Box::new(why))
+    }
+}
+
+impl Deref for Reject {
+    type Target = Why;
+
+    fn deref(&self) -> &Why {
+        &self.0
     }
 }

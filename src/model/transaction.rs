@@ -1,22 +1,20 @@
 //! The unified row, borrowed from the record it was read from, and the arithmetic that completes its amounts.
 
-use std::borrow::Cow;
-
 use super::money::{Amount, Money};
 use super::reject::{Reason, Reject};
 use super::time::{Date, Timestamp};
 use super::vocabulary::{AmountCheck, Classification, State};
 
 /// Text of a row: the exact characters after JSON unescaping. Empty text is never stored; it is `None`.
-pub type Text<'a> = Option<Cow<'a, str>>;
+pub type Text<'a> = Option<&'a str>;
 
 /// One transaction of one source, in the order of the unified schema. What each member means, and which may be null,
 /// is told once, in [`columns`](super::columns).
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "the members are the columns, and `columns` documents each")]
 pub struct Transaction<'a> {
     pub source: &'static str,
-    pub transaction_id: Cow<'a, str>,
+    pub transaction_id: &'a str,
     pub occurred_at: Timestamp,
     pub utc_offset_minutes: Option<i16>,
     pub amounts: Amounts,
@@ -51,7 +49,7 @@ pub struct Transaction<'a> {
     pub payer_username: Text<'a>,
     pub is_anonymous: Option<bool>,
     pub is_balance_relevant: Option<bool>,
-    pub extra: Option<Cow<'a, str>>,
+    pub extra: Text<'a>,
 }
 
 impl Transaction<'_> {
@@ -59,7 +57,7 @@ impl Transaction<'_> {
     #[must_use]
     pub fn new<'a>(
         source: &'static str,
-        transaction_id: Cow<'a, str>,
+        transaction_id: &'a str,
         occurred_at: Timestamp,
         amounts: Amounts,
         classification: Classification,

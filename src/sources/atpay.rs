@@ -89,7 +89,7 @@ impl Source for Atpay {
         let (net, net_noise) = record.amount(NET, Unit::Major)?;
         let dollars = |amount| Money { amount, currency: Some(Currency::USD) };
         let word = record.word(STATUS)?;
-        let known = word.as_deref().map(|word| settings.state(self, word));
+        let known = word.map(|word| settings.state(self, word));
         let row = Transaction {
             utc_offset_minutes,
             source_state: word.filter(|word| !word.is_empty()),
@@ -115,7 +115,7 @@ impl Source for Atpay {
 fn occurred_at(record: &Record<'_>, settings: &Settings) -> Result<(Timestamp, Option<i16>), Reject> {
     if let Some(seconds) = record.number_or_text(TIMESTAMP)? {
         record.text(DATE)?;
-        let instant = Timestamp::from_unix(&seconds).ok_or_else(|| record.bad_time(TIMESTAMP))?;
+        let instant = Timestamp::from_unix(seconds).ok_or_else(|| record.bad_time(TIMESTAMP))?;
         return Ok((instant, None));
     }
     // A date that is no time is as good as none: what is missing then is the timestamp.

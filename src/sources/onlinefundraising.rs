@@ -89,7 +89,7 @@ impl Source for Onlinefundraising {
         let created = record.time(CREATED, settings.zone())?;
         let time = record.time(TIME, settings.zone())?.or(created).ok_or_else(|| record.no_time(TIME))?;
         let word = record.word(TYPE)?;
-        let known = word.as_deref().map(|word| settings.classification(self, word));
+        let known = word.map(|word| settings.classification(self, word));
         let classification = known.flatten().unwrap_or(Classification::Unknown);
         let (amount, noise_repaired) = record.amount(AMOUNT, Unit::Major)?;
         let gross = amount.map(|amount| Money {

@@ -149,7 +149,7 @@ impl Source for Paydata {
         let provider_transaction_id = record.id(PROVIDER_TRANSACTION)?;
         let id = match record.id(ID)? {
             Some(id) => id,
-            None => provider_transaction_id.clone().map_or_else(|| record.key(ID), Ok)?,
+            None => provider_transaction_id.map_or_else(|| record.key(ID), Ok)?,
         };
         let created = record.time(CREATED, settings.zone())?;
         let booked = record.time(BOOKING_DATE, settings.zone())?;
@@ -165,7 +165,7 @@ impl Source for Paydata {
             _ => fee,
         };
         let word = record.word(CLASSIFICATION)?;
-        let known = word.as_deref().map(|word| settings.classification(self, word));
+        let known = word.map(|word| settings.classification(self, word));
         notes.unknown_classification = known == Some(None);
         record.expect_object(FIELDS)?;
         let mut row = Transaction {

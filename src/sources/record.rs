@@ -6,6 +6,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use bumpalo::Bump;
+use bumpalo::collections::String as BumpString;
+
 use super::Source;
 use crate::model::json::{Broken, Key, Member, Nobody, Reader, TakeMembers, Type, Value, key_characters};
 use crate::model::money::{Amount, Currency, NotAnAmount, Unit, Written};
@@ -29,8 +32,8 @@ const OTHER: u8 = u8::MAX;
 /// How many keys are learned, and how many of them are looked at before a key is taken for a new one.
 const MOST_LEARNED: usize = 64;
 const LOOK_AHEAD: usize = 4;
-/// So many bytes of a key are compared at once.
-const FIRST: usize = size_of::<u128>();
+/// So many bytes of a key are compared at once, twice.
+const HALF: usize = size_of::<u128>();
 /// With more unknown members than this, their keys are compared through a tree.
 const FEW_OTHERS: usize = 16;
 /// How many members of an inner object columns may take.
@@ -41,9 +44,9 @@ const MOST_INNER: usize = 4;
 struct Learned {
     /// Quotes, key and colon.
     text: Box<[u8]>,
-    /// The first bytes of it, and which bits of them count: one comparison takes less time than one of any length.
-    first: u128,
-    mask: u128,
+    /// The first and the next bytes of it, and which bits of them count: two comparisons take less time than one of any
+    /// length.
+    halves: [(u128, u128); 2],
     /// Its documented number, or [`OTHER`].
     number: u8,
 }
@@ -51,18 +54,29 @@ struct Learned {
 impl Learned {
     fn new(raw: &str, number: u8) -> Self {
         let text = format!("\"{raw}\":").into_bytes();
-        let block = |byte: &dyn Fn(u8) -> u8| {
-            u128::from_le_bytes(std::array::from_fn(|at| text.get(at).map_or(0, |there| byte(*there))))
+        let half = |from: usize| {
+            let block = |byte: &dyn Fn(u8) -> u8| {
+                u128::from_le_bytes(std::array::from_fn(|at| text.get(from + at).map_or(0, |there| byte(*there))))
+            };
+            (block(&|byte| byte), block(&|_| u8::MAX))
         };
-        Self { first: block(&|byte| byte), mask: block(&|_| u8::MAX), text: text.into(), number }
+        Self { halves: [half(0), half(HALF)], text: text.into(), number }
     }
 
     #[inline]
     fn begins(&self, rest: &[u8]) -> bool {
-        // Fewer bytes than that are left only at the end of a dump.
-        let Some((first, behind)) = rest.split_first_chunk::<FIRST>() else { return rest.starts_with(&self.text) };
-        let is_first = u128::from_le_bytes(*first) & self.mask == self.first;
-        is_first && (self.text.len() <= FIRST || behind.starts_with(&self.text[FIRST..]))
+        let Some([first, second]) = rest.as_chunks().0.first_chunk::<2>() else { return self.begins_end(rest) };
+        let is_half = |bytes, (half, mask)| u128::from_le_bytes(bytes) & mask == half;
+        is_half(*first, self.halves[0])
+            && is_half(*second, self.halves[1])
+            && (self.text.len() <= 2 * HALF || self.begins_end(rest))
+    }
+
+    /// As before, for a long key, or the last bytes of a dump.
+    #[cold]
+    #[inline(never)]
+    fn begins_end(&self, rest: &[u8]) -> bool {
+        rest.starts_with(&self.text)
     }
 }
 
@@ -147,6 +161,8 @@ pub struct Record<'a> {
     documented: &'static [Documented],
     /// What tells the source: bits of the documented members that must all be there, in any of these groups.
     told_by: Vec<u64>,
+    /// Where texts are kept that do not stand in the record as they are.
+    made: &'a Bump,
     /// The values of the documented members; those that the record has are told by the bits of `present`.
     slots: Vec<Value<'a>>,
     present: u64,
@@ -160,13 +176,14 @@ pub struct Record<'a> {
 impl<'a> Record<'a> {
     /// A record of `source`, still empty.
     #[must_use]
-    pub fn new(source: &dyn Source) -> Self {
+    pub fn new(source: &dyn Source, made: &'a Bump) -> Self {
         let documented = source.documented();
         let number = |name: &&str| documented.iter().position(|documented| documented.name == *name);
         let bit = |name| 1 << number(name).expect("what tells a source is documented");
         Self {
             documented,
             told_by: source.told_by().iter().map(|group| group.iter().map(bit).sum()).collect(),
+            made,
             slots: vec![Value { raw: "", kind: Type::Null }; documented.len()],
             present: 0,
             others: Vec::new(),
@@ -211,26 +228,33 @@ impl<'a> Record<'a> {
         self.others.iter().filter(|other| !other.documented).map(|other| &other.member)
     }
 
+    /// The value of a member that is there and not null.
     #[inline]
-    fn value(&self, number: usize) -> Option<Value<'a>> {
-        if self.present >> number & 1 == 1 { Some(self.slots[number]) } else { None }
+    fn value_of(&self, number: usize) -> Option<&Value<'a>> {
+        let value = &self.slots[number];
+        (self.present >> number & 1 == 1 && value.kind != Type::Null).then_some(value)
     }
 
-    #[inline]
+    /// A member that is there, with all that a fault in it needs.
+    fn field(&self, number: usize, value: &Value<'a>) -> Field<'a> {
+        Field { parent: None, name: self.documented[number].name, value: *value, made: self.made }
+    }
+
+    /// As [`Self::value_of`].
     fn get(&self, number: usize) -> Option<Field<'a>> {
-        let value = self.value(number)?;
-        (value.kind != Type::Null).then(|| Field { parent: None, name: self.documented[number].name, value })
+        self.value_of(number).map(|value| self.field(number, value))
     }
 
     /// An id: a string or an integer; `None` when absent or empty.
     #[inline]
     pub fn id(&self, number: usize) -> Result<Text<'a>, Reject> {
-        self.get(number).map_or(Ok(None), |field| field.id())
+        let Some(value) = self.value_of(number) else { return Ok(None) };
+        value.plain().map_or_else(|| self.field(number, value).id(), |text| Ok(filled(text)))
     }
 
     /// The id that makes the key.
     #[inline]
-    pub fn key(&self, number: usize) -> Result<Cow<'a, str>, Reject> {
+    pub fn key(&self, number: usize) -> Result<&'a str, Reject> {
         let name = self.documented[number].name;
         self.id(number)?.ok_or_else(|| Reject::of(Reason::MissingId, name, "the record has no id"))
     }
@@ -238,43 +262,48 @@ impl<'a> Record<'a> {
     /// Text; `None` when absent or empty.
     #[inline]
     pub fn text(&self, number: usize) -> Result<Text<'a>, Reject> {
-        self.get(number).map_or(Ok(None), |field| field.text())
+        self.word(number).map(|text| text.and_then(filled))
     }
 
     /// A word of a closed list, be it empty.
     #[inline]
-    pub fn word(&self, number: usize) -> Result<Option<Cow<'a, str>>, Reject> {
-        self.get(number).map_or(Ok(None), |field| field.characters().map(Some))
+    pub fn word(&self, number: usize) -> Result<Option<&'a str>, Reject> {
+        let Some(value) = self.value_of(number) else { return Ok(None) };
+        value.plain().map_or_else(|| self.field(number, value).characters(), Ok).map(Some)
     }
 
     /// The text of a number, as written.
     #[inline]
     pub fn number(&self, number: usize) -> Result<Text<'a>, Reject> {
-        self.get(number).map_or(Ok(None), |field| match field.value.kind {
-            Type::Number => Ok(Some(Cow::Borrowed(field.value.raw))),
-            _ => Err(field.wrong_type("a number")),
-        })
+        let Some(value) = self.value_of(number) else { return Ok(None) };
+        match value.kind {
+            Type::Number => Ok(Some(value.raw)),
+            _ => Err(self.field(number, value).wrong_type("a number")),
+        }
     }
 
     /// A boolean.
     #[inline]
     pub fn flag(&self, number: usize) -> Result<Option<bool>, Reject> {
-        self.get(number).map_or(Ok(None), |field| match field.value.kind {
-            Type::Bool => Ok(Some(field.value.raw == "true")),
-            _ => Err(field.wrong_type("a boolean")),
-        })
+        let Some(value) = self.value_of(number) else { return Ok(None) };
+        match value.kind {
+            Type::Bool => Ok(Some(value.raw == "true")),
+            _ => Err(self.field(number, value).wrong_type("a boolean")),
+        }
     }
 
     /// An amount, and whether float noise was repaired in it.
     #[inline]
     pub fn amount(&self, number: usize, unit: Unit) -> Result<(Option<Amount>, bool), Reject> {
-        self.get(number).map_or(Ok((None, false)), |field| field.amount(unit))
+        let Some(value) = self.value_of(number) else { return Ok((None, false)) };
+        plain_amount(value, unit).map_or_else(|| self.field(number, value).amount(unit), Ok)
     }
 
     /// A time in text.
     #[inline]
     pub fn time(&self, number: usize, zone: Zone) -> Result<Option<WrittenTime>, Reject> {
-        self.get(number).map_or(Ok(None), |field| field.time(zone))
+        let Some(text) = self.word(number)? else { return Ok(None) };
+        WrittenTime::parse(text, zone).map(Some).ok_or_else(|| self.bad_time(number))
     }
 
     /// The calendar date of a date or a date-time, as written.
@@ -285,8 +314,8 @@ impl<'a> Record<'a> {
     /// A number or a string that holds one, as text: how Unix times come.
     pub fn number_or_text(&self, number: usize) -> Result<Text<'a>, Reject> {
         self.get(number).map_or(Ok(None), |field| match field.value.kind {
-            Type::Number => Ok(Some(Cow::Borrowed(field.value.raw))),
-            Type::String { .. } => field.text(),
+            Type::Number => Ok(Some(field.value.raw)),
+            Type::String { .. } => field.characters().map(filled),
             _ => Err(field.wrong_type("a number or a string")),
         })
     }
@@ -298,7 +327,7 @@ impl<'a> Record<'a> {
             return Err(field.wrong_type("an object"));
         }
         let inner = self.inners[number].as_ref().expect("it is documented as an object");
-        Ok(Some(Object { name: field.name, inner }))
+        Ok(Some(Object { name: field.name, inner, made: self.made }))
     }
 
     /// Checks that a member which only `extra` takes is of the type that the source documents.
@@ -318,28 +347,30 @@ impl<'a> Record<'a> {
     /// A reject for a time that can't be read.
     #[must_use]
     pub fn bad_time(&self, number: usize) -> Reject {
-        bad_time(self.documented[number].name.into())
+        let message = "the text is no time in a known form, or does not exist in its zone";
+        Reject::of(Reason::BadTimestamp, self.documented[number].name, message)
     }
 
     /// Everything that no column takes, as one JSON object.
     #[must_use]
-    pub fn extra(&self) -> Option<Cow<'a, str>> {
-        let mut pieces: Vec<(usize, &str, Cow<'_, str>)> = Vec::new();
+    pub fn extra(&self) -> Text<'a> {
+        let mut pieces: Vec<(usize, &str, &str)> = Vec::new();
         for (number, inner) in self.inners.iter().enumerate() {
-            if let (Some(inner), Some(value)) = (inner, self.value(number))
+            if let (Some(inner), Some(value)) = (inner, self.value_of(number))
                 && value.kind == Type::Object
                 && !inner.rest.is_empty()
             {
-                pieces.push((inner.at, inner.raw_key, join(inner.rest.iter().map(pair)).into()));
+                pieces.push((inner.at, inner.raw_key, join(inner.rest.iter().map(pair), self.made)));
             }
         }
         if pieces.is_empty() {
-            return (!self.others.is_empty()).then(|| join(self.others.iter().map(|other| pair(&other.member))).into());
+            let others = self.others.iter().map(|other| pair(&other.member));
+            return (!self.others.is_empty()).then(|| join(others, self.made));
         }
         let others = self.others.iter().map(|other| &other.member);
-        pieces.extend(others.map(|member| (member.at, member.raw_key, member.value.raw.into())));
+        pieces.extend(others.map(|member| (member.at, member.raw_key, member.value.raw)));
         pieces.sort_unstable_by_key(|piece| piece.0);
-        Some(join(pieces.iter().map(|(_, key, value)| (*key, &**value))).into())
+        Some(join(pieces.iter().map(|(_, key, value)| (*key, *value)), self.made))
     }
 }
 
@@ -397,9 +428,9 @@ fn pair<'a>(member: &Member<'a>) -> (&'a str, &'a str) {
     (member.raw_key, member.value.raw)
 }
 
-fn join<'t>(members: impl Iterator<Item = (&'t str, &'t str)> + Clone) -> String {
+fn join<'t, 'a>(members: impl Iterator<Item = (&'t str, &'t str)> + Clone, made: &'a Bump) -> &'a str {
     let length = members.clone().map(|(key, value)| key.len() + value.len() + 4).sum::<usize>() + 1;
-    let mut text = String::with_capacity(length);
+    let mut text = BumpString::with_capacity_in(length, made);
     for (key, value) in members {
         text.push(if text.is_empty() { '{' } else { ',' });
         text.push('"');
@@ -408,7 +439,7 @@ fn join<'t>(members: impl Iterator<Item = (&'t str, &'t str)> + Clone) -> String
         text.push_str(value);
     }
     text.push('}');
-    text
+    text.into_bump_str()
 }
 
 /// The members of an object that columns take apart; filled again for the next record that has it.
@@ -474,39 +505,51 @@ impl<'a> TakeMembers<'a> for Inner<'a> {
 pub struct Object<'r, 'a> {
     name: &'static str,
     inner: &'r Inner<'a>,
+    made: &'a Bump,
 }
 
 impl<'a> Object<'_, 'a> {
+    /// As [`Record::value_of`].
     #[inline]
-    fn get(&self, number: usize) -> Option<Field<'a>> {
-        let value = self.inner.found[number]?;
-        (value.kind != Type::Null).then(|| Field { parent: Some(self.name), name: self.inner.names[number], value })
+    fn value_of(&self, number: usize) -> Option<&Value<'a>> {
+        self.inner.found[number].as_ref().filter(|value| value.kind != Type::Null)
+    }
+
+    fn field(&self, number: usize, value: &Value<'a>) -> Field<'a> {
+        Field { parent: Some(self.name), name: self.inner.names[number], value: *value, made: self.made }
     }
 
     /// Text; `None` when absent or empty.
     #[inline]
     pub fn text(&self, number: usize) -> Result<Text<'a>, Reject> {
-        self.get(number).map_or(Ok(None), |field| field.text())
+        let Some(value) = self.value_of(number) else { return Ok(None) };
+        value.plain().map_or_else(|| self.field(number, value).characters(), Ok).map(filled)
     }
 
     /// An id: a string or an integer; `None` when absent or empty.
     #[inline]
     pub fn id(&self, number: usize) -> Result<Text<'a>, Reject> {
-        self.get(number).map_or(Ok(None), |field| field.id())
+        let Some(value) = self.value_of(number) else { return Ok(None) };
+        value.plain().map_or_else(|| self.field(number, value).id(), |text| Ok(filled(text)))
     }
 
     /// An amount, and whether float noise was repaired in it.
     #[inline]
     pub fn amount(&self, number: usize, unit: Unit) -> Result<(Option<Amount>, bool), Reject> {
-        self.get(number).map_or(Ok((None, false)), |field| field.amount(unit))
+        let Some(value) = self.value_of(number) else { return Ok((None, false)) };
+        plain_amount(value, unit).map_or_else(|| self.field(number, value).amount(unit), Ok)
     }
 
     /// A currency.
     #[inline]
     pub fn currency(&self, number: usize) -> Result<Option<Currency>, Reject> {
-        let Some(field) = self.get(number) else { return Ok(None) };
-        let bad = || Reject::of(Reason::BadCurrency, field.path(), "a currency is three ASCII letters");
-        Currency::parse(&field.characters()?).map(Some).ok_or_else(bad)
+        let Some(value) = self.value_of(number) else { return Ok(None) };
+        let text = value.plain().map_or_else(|| self.field(number, value).characters(), Ok)?;
+        let bad = || {
+            let path = self.field(number, value).path();
+            Reject::of(Reason::BadCurrency, path, "a currency is three ASCII letters")
+        };
+        Currency::parse(text).map(Some).ok_or_else(bad)
     }
 }
 
@@ -515,6 +558,7 @@ struct Field<'a> {
     parent: Option<&'static str>,
     name: &'static str,
     value: Value<'a>,
+    made: &'a Bump,
 }
 
 impl<'a> Field<'a> {
@@ -527,35 +571,31 @@ impl<'a> Field<'a> {
         Reject::of(Reason::WrongType, self.path(), message)
     }
 
-    #[inline]
-    fn characters(&self) -> Result<Cow<'a, str>, Reject> {
-        self.value.characters().ok_or_else(|| self.wrong_type("a string"))
-    }
-
-    #[inline]
-    fn text(&self) -> Result<Text<'a>, Reject> {
+    #[inline(never)]
+    fn characters(&self) -> Result<&'a str, Reject> {
         if let Some(text) = self.value.plain() {
-            return Ok((!text.is_empty()).then_some(Cow::Borrowed(text)));
+            return Ok(text);
         }
-        self.characters().map(|text| (!text.is_empty()).then_some(text))
+        let text = self.value.characters().ok_or_else(|| self.wrong_type("a string"))?;
+        Ok(self.made.alloc_str(&text))
     }
 
-    #[inline]
+    #[inline(never)]
     fn id(&self) -> Result<Text<'a>, Reject> {
         match self.value.kind {
-            Type::String { .. } => self.text(),
+            Type::String { .. } => self.characters().map(filled),
             Type::Number if !self.value.raw.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) => {
-                Ok(Some(Cow::Borrowed(self.value.raw)))
+                Ok(Some(self.value.raw))
             }
             _ => Err(self.wrong_type("a string or an integer")),
         }
     }
 
-    #[inline]
+    #[inline(never)]
     fn amount(&self, unit: Unit) -> Result<(Option<Amount>, bool), Reject> {
         let result = match self.value.kind {
             Type::Number => Written::Number(self.value.raw).amount(unit),
-            Type::String { .. } => Written::String(&self.characters()?).amount(unit),
+            Type::String { .. } => Written::String(self.characters()?).amount(unit),
             _ => return Err(self.wrong_type("a number or a string")),
         };
         let (reason, message) = match result {
@@ -566,14 +606,17 @@ impl<'a> Field<'a> {
         };
         Err(Reject::of(reason, self.path(), message))
     }
-
-    #[inline]
-    fn time(&self, zone: Zone) -> Result<Option<WrittenTime>, Reject> {
-        let text = self.characters()?;
-        WrittenTime::parse(&text, zone).map(Some).ok_or_else(|| bad_time(self.path()))
-    }
 }
 
-fn bad_time(field: Cow<'static, str>) -> Reject {
-    Reject::of(Reason::BadTimestamp, field, "the text is no time in a known form, or does not exist in its zone")
+/// A number that is an amount, as [`Field::amount`] reads it.
+#[inline]
+fn plain_amount(value: &Value<'_>, unit: Unit) -> Option<(Option<Amount>, bool)> {
+    let Type::Number = value.kind else { return None };
+    Written::Number(value.raw).amount(unit).ok().map(|read| (Some(read.amount), read.repaired))
+}
+
+/// A text that is not empty, as empty text is none.
+#[inline]
+fn filled(text: &str) -> Text<'_> {
+    (!text.is_empty()).then_some(text)
 }

@@ -80,7 +80,7 @@ impl Source for Spacivox {
         let (amount, noise_repaired) = record.amount(AMOUNT, Unit::Major)?;
         let gross = amount.map(|amount| Money { amount, currency: settings.currency });
         let source_state = record.number(STATE)?;
-        let known = source_state.as_deref().map(|word| settings.state(self, word));
+        let known = source_state.map(|word| settings.state(self, word));
         let row = Transaction {
             utc_offset_minutes: time.offset_minutes,
             reference: record.text(REFERENCE)?,

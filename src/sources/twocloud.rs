@@ -97,7 +97,7 @@ impl Source for Twocloud {
         let (amount, noise_repaired) = record.amount(AMOUNT, Unit::Cents)?;
         let gross = amount.map(|amount| Money { amount, currency: Some(Currency::USD) });
         let word = record.word(STATUS)?;
-        let known = word.as_deref().map(|word| settings.state(self, word));
+        let known = word.map(|word| settings.state(self, word));
         let implied = if completed.is_some() { State::Succeeded } else { State::Pending };
         let row = Transaction {
             utc_offset_minutes: created.offset_minutes,

@@ -71,6 +71,7 @@ impl Encoder<'_> {
     /// When a row has no value and must have one, or a page takes more than Parquet allows.
     pub(super) fn encode(&self, slices: &[Slice<'_>], scratch: &mut Scratch) -> Result<EncodedColumn> {
         scratch.rows.levels.clear();
+        Slice::ask_for(slices, self.number);
         let look = Look::of(slices, self.number);
         let plan = self.plan(look);
         if plan.how == How::Dictionary {

@@ -1,6 +1,5 @@
 //! Columns are read back by the library's own reader, and what is said of them is held against what its writer says.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -18,8 +17,8 @@ use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::cells::{Cells, array};
-use crate::model::columns::{self, Filling, Placed, TRANSACTION_ID};
+use crate::model::cells::{Cells, Filling, array};
+use crate::model::columns::{self, Placed, TRANSACTION_ID};
 use crate::model::time::Timestamp;
 use crate::model::transaction::{Amounts, Transaction};
 use crate::model::vocabulary::{AmountCheck, Classification, State};
@@ -285,14 +284,13 @@ fn filled(rows: &[Texts3], offsets: &[i64]) -> Cells {
     for ((id, word, text), &source_offset) in rows.iter().zip(offsets) {
         let amounts = Amounts { gross: None, net: None, fee: None, check: AmountCheck::Partial };
         let (classification, state) = (Classification::Payment, State::Succeeded);
-        let id = Cow::Borrowed(&**id);
         let when = Timestamp::from_micros(source_offset % 1_000_000).expect("near 1970");
         let row = Transaction {
-            provider: word.as_deref().map(Cow::Borrowed),
-            reference: text.as_deref().map(Cow::Borrowed),
+            provider: word.as_deref(),
+            reference: text.as_deref(),
             ..Transaction::new("atpay", id, when, amounts, classification, state)
         };
-        filling.push(&Placed { row: &row, source_file: "a.ndjson", source_offset }, &[]);
+        filling.push(&Placed { row: &row, source_file: "a.ndjson", source_offset, record: (0, 0) }, &[]);
     }
     let mut cells = Cells::default();
     filling.take(None, &[], &mut cells);

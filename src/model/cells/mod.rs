@@ -5,9 +5,9 @@
 //! matter of copying. They become Arrow arrays only where rows wait on disk. A text that all rows have, as many words and
 //! the dump's path are, stands once.
 //!
-//! While rows are added, texts stay where they are in the chunk; they are copied once, when the order of the rows is known.
-//!
 //! All columns share a few buffers, which are filled again by rows that come later: fresh memory costs more than copying.
+
+mod filling;
 
 use std::sync::Arc;
 
@@ -19,7 +19,9 @@ use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer};
 use arrow::datatypes::{Date32Type, Decimal128Type, Int16Type, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 
+pub use self::filling::Filling;
 use super::columns::{COLUMNS, Kind};
+use super::memory::ask_for_all;
 use super::money::{PRECISION, SCALE};
 
 /// The number that stands for null.
@@ -41,17 +43,17 @@ pub struct Cells {
     numbers: Vec<i64>,
 }
 
-/// Where the values of a column are.
+/// Where the values of a column are; there are many of these, so they are small.
 #[derive(Clone, Copy, Debug)]
 enum Place {
     /// They are null throughout.
     Null,
     /// From here on in the offsets, and in one of the buffers of characters.
-    Texts { offsets: usize, buffer: usize, characters: usize },
+    Texts { offsets: u32, buffer: u32, characters: u32 },
     /// All rows have this text, from here on in one of the buffers of characters.
-    Same { buffer: usize, characters: usize, length: usize },
+    Same { buffer: u32, characters: u32, length: u32 },
     /// From here on in the numbers.
-    Numbers(usize),
+    Numbers(u32),
 }
 
 impl Default for Cells {
@@ -61,284 +63,20 @@ impl Default for Cells {
     }
 }
 
-/// A column of texts that is being filled.
-#[derive(Debug, Default)]
-pub struct Texts {
-    /// By row; those behind the last text are not there yet.
-    views: Vec<View>,
-    /// How many bytes they have together.
-    bytes: usize,
-    /// Whether all rows turned out to have the same text.
-    is_same: bool,
-    /// The last text if it is one of our own words.
-    word: &'static str,
-}
-
-/// Where a text stands, which is copied only once all rows are there and their order is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct View {
-    /// From here on in the chunk, or with [`OWN`] in the texts of our own.
-    start: u32,
-    /// 0 for null.
-    length: u32,
-}
-
-/// Tells that a text does not stand in the chunk.
-const OWN: u32 = 1 << 31;
-
-/// What texts are taken from: the chunk's bytes, and beside them what was made of them or does not stand there.
-#[derive(Debug)]
-pub(super) struct Stock<'s> {
-    pub(super) chunk: &'s [u8],
-    pub(super) own: &'s mut Vec<u8>,
-}
-
-impl Stock<'_> {
-    /// Finds a text in the chunk. A piece of the chunk is told by its address alone, as no other text can have one in there.
-    #[inline]
-    fn find(&self, text: &str) -> Option<View> {
-        let start = text.as_ptr().addr().wrapping_sub(self.chunk.as_ptr().addr());
-        (start < self.chunk.len()).then(|| View { start: index(start), length: index(text.len()) })
-    }
-
-    /// Keeps a copy of a text that is not in the chunk; `last` is where a text of the same column stands, which often is the
-    /// same again.
-    #[inline(never)]
-    fn keep(&mut self, text: &str, last: View) -> View {
-        let length = index(text.len());
-        if last.length == length && last.start & OWN != 0 && self.text(last) == text.as_bytes() {
-            return last;
-        }
-        let start = index(self.own.len()) | OWN;
-        self.own.extend_from_slice(text.as_bytes());
-        View { start, length }
-    }
-
-    /// The bytes from the start of a text on.
-    fn from(&self, view: View) -> &[u8] {
-        match view.start & OWN {
-            0 => &self.chunk[view.start as usize..],
-            _ => &self.own[(view.start & !OWN) as usize..],
-        }
-    }
-
-    fn text(&self, view: View) -> &[u8] {
-        &self.from(view)[..view.length as usize]
-    }
-
-    /// Appends a text. Most are short, and one copy of a fixed length, of which too much is taken off again, takes less time
-    /// than one of any length.
-    #[inline]
-    fn push(&self, view: View, all: &mut Vec<u8>) {
-        const SHORT: usize = 64;
-        let (from, length) = (self.from(view), view.length as usize);
-        if length <= SHORT
-            && all.capacity() - all.len() >= SHORT
-            && let Some(from) = from.first_chunk::<SHORT>()
-        {
-            let end = all.len() + length;
-            all.extend_from_slice(from);
-            all.truncate(end);
-        } else {
-            push_long(&from[..length], all);
-        }
-    }
-}
-
-/// Appends a text of any length.
-#[cold]
-fn push_long(text: &[u8], all: &mut Vec<u8>) {
-    all.extend_from_slice(text);
-}
-
-/// A place in a chunk, which is far smaller than 2 GiB.
-fn index(place: usize) -> u32 {
-    u32::try_from(place).ok().filter(|place| place & OWN == 0).expect("a chunk and what becomes of it is small")
-}
-
-/// A column of numbers that is being filled.
-#[derive(Debug, Default)]
-pub struct Numbers(Vec<i64>);
-
-/// How much room values take.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Room {
-    offsets: usize,
-    characters: usize,
-    numbers: usize,
-}
-
-impl std::ops::AddAssign for Room {
-    fn add_assign(&mut self, other: Self) {
-        self.offsets += other.offsets;
-        self.characters += other.characters;
-        self.numbers += other.numbers;
-    }
-}
-
 fn offset(length: usize) -> i32 {
     i32::try_from(length).expect("columns are cut long before they hold 2 GiB")
+}
+
+/// A place in a few buffers, which are cut long before they hold 4 GiB.
+fn small(place: usize) -> u32 {
+    u32::try_from(place).expect("buffers are cut long before they hold 4 GiB")
 }
 
 fn place(offset: i32) -> usize {
     usize::try_from(offset).expect("offsets are not negative")
 }
 
-impl Texts {
-    /// Sets row `at`, which must come behind those that were set; rows in between are null.
-    #[inline]
-    pub(super) fn put(&mut self, at: usize, text: Option<&str>, stock: &mut Stock<'_>) {
-        if let Some(text) = text {
-            self.put_text(at, text, stock);
-        }
-    }
-
-    fn put_text(&mut self, at: usize, text: &str, stock: &mut Stock<'_>) {
-        if self.views.len() < at {
-            self.pad(at);
-        }
-        let view = stock.find(text).unwrap_or_else(|| stock.keep(text, self.views.last().copied().unwrap_or_default()));
-        self.bytes += text.len();
-        self.views.push(view);
-    }
-
-    #[inline(never)]
-    fn pad(&mut self, rows: usize) {
-        self.views.resize(rows, View::default());
-    }
-
-    /// As [`Self::put`], of one of our own words, which is told by where it stands.
-    #[inline]
-    pub(super) fn put_word(&mut self, at: usize, word: &'static str, stock: &mut Stock<'_>) {
-        match self.views.last() {
-            Some(&last) if self.views.len() == at && std::ptr::eq(word, self.word) => {
-                self.bytes += word.len();
-                self.views.push(last);
-            }
-            _ => {
-                self.put_text(at, word, stock);
-                self.word = word;
-            }
-        }
-    }
-
-    fn is_large(&self) -> bool {
-        self.bytes > MOST_KEPT
-    }
-
-    /// The room that `rows` rows, which are all, take in what columns share.
-    pub(super) fn room(&mut self, rows: usize, stock: &Stock<'_>) -> Room {
-        self.is_same = self.views.len() == rows && self.are_equal(stock);
-        match (self.views.first(), self.is_same) {
-            (None, _) => Room::default(),
-            (Some(first), true) => Room { characters: first.length as usize, ..Room::default() },
-            (Some(_), false) => {
-                Room { offsets: rows + 1, characters: if self.is_large() { 0 } else { self.bytes }, numbers: 0 }
-            }
-        }
-    }
-
-    fn are_equal(&self, stock: &Stock<'_>) -> bool {
-        let [first, rest @ ..] = &self.views[..] else { return false };
-        let same_text = |view: &View| view.length == first.length && stock.text(*view) == stock.text(*first);
-        rest.iter().all(|view| view == first || same_text(view))
-    }
-
-    /// Moves the first `rows` rows, which are all, in `order` to `cells`, as their next column.
-    pub(super) fn take(&mut self, rows: usize, order: Option<&[u32]>, stock: &Stock<'_>, cells: &mut Cells) {
-        if self.bytes == 0 {
-            cells.places.push(Place::Null);
-        } else {
-            self.take_texts(rows, order, stock, cells);
-        }
-        self.views.clear();
-        self.bytes = 0;
-    }
-
-    fn take_texts(&mut self, rows: usize, order: Option<&[u32]>, stock: &Stock<'_>, cells: &mut Cells) {
-        if self.is_same {
-            let text = stock.text(self.views[0]);
-            let all = &mut cells.characters[0];
-            cells.places.push(Place::Same { buffer: 0, characters: all.len(), length: text.len() });
-            all.extend_from_slice(text);
-            return;
-        }
-        if self.is_large() {
-            cells.characters.push(Vec::new());
-        }
-        let buffer = if self.is_large() { cells.characters.len() - 1 } else { 0 };
-        let all = &mut cells.characters[buffer];
-        let characters = all.len();
-        cells.places.push(Place::Texts { offsets: cells.offsets.len(), buffer, characters });
-        self.pad(rows);
-        all.reserve_exact(self.bytes);
-        let mut copy = |view: View| {
-            stock.push(view, all);
-            offset(all.len() - characters)
-        };
-        cells.offsets.push(0);
-        match order {
-            None => cells.offsets.extend(self.views.iter().map(|&view| copy(view))),
-            Some(order) => cells.offsets.extend(order.iter().map(|&row| copy(self.views[row as usize]))),
-        }
-    }
-}
-
-impl Numbers {
-    fn pad(&mut self, rows: usize) {
-        if self.0.len() < rows {
-            self.0.resize(rows, NULL);
-        }
-    }
-
-    /// Sets row `at`, which must come behind those that were set; rows in between are null.
-    #[inline]
-    pub(super) fn put(&mut self, at: usize, number: Option<i64>) {
-        let Some(number) = number else { return };
-        self.pad(at);
-        self.0.push(number);
-    }
-
-    /// The room that `rows` rows take.
-    pub(super) fn room(&self, rows: usize) -> Room {
-        Room { numbers: if self.0.is_empty() { 0 } else { rows }, ..Room::default() }
-    }
-
-    /// Moves the first `rows` rows, which are all, in `order` to `cells`, as their next column.
-    pub(super) fn take(&mut self, rows: usize, order: Option<&[u32]>, cells: &mut Cells) {
-        if self.0.is_empty() {
-            cells.places.push(Place::Null);
-            return;
-        }
-        self.pad(rows);
-        cells.places.push(Place::Numbers(cells.numbers.len()));
-        match order {
-            None => cells.numbers.extend_from_slice(&self.0),
-            Some(order) => cells.numbers.extend(order.iter().map(|&row| self.0[row as usize])),
-        }
-        self.0.clear();
-    }
-}
-
-/// Empties a buffer and makes room in it, without copying what was there; somewhat more, as the next rows take another size.
-fn renew<T>(buffer: &mut Vec<T>, room: usize) {
-    buffer.clear();
-    if buffer.capacity() < room {
-        *buffer = Vec::with_capacity(room + room / 8);
-    }
-}
-
 impl Cells {
-    /// Makes them ready for all columns of `rows` rows that take so much room.
-    pub(super) fn renew(&mut self, rows: usize, room: Room) {
-        self.rows = rows;
-        self.places.clear();
-        self.characters.truncate(1);
-        renew(&mut self.offsets, room.offsets);
-        renew(&mut self.characters[0], room.characters);
-        renew(&mut self.numbers, room.numbers);
-    }
-
     /// Some rows, one behind the other.
     #[must_use]
     pub fn of_slices(slices: &[Slice<'_>]) -> Self {
@@ -352,18 +90,19 @@ impl Cells {
                 (None, _) => Place::Null,
                 (Some(_), Some(same)) => {
                     let all = &mut cells.characters[0];
-                    let place = Place::Same { buffer: 0, characters: all.len(), length: same.len() };
+                    let place = Place::Same { buffer: 0, characters: small(all.len()), length: small(same.len()) };
                     all.extend_from_slice(same);
                     place
                 }
                 (Some(Place::Numbers(_)), None) => {
                     let first = cells.numbers.len();
                     join_numbers(slices, number, &mut cells.numbers);
-                    Place::Numbers(first)
+                    Place::Numbers(small(first))
                 }
                 (Some(_), None) => {
                     let all = &mut cells.characters[0];
-                    let place = Place::Texts { offsets: cells.offsets.len(), buffer: 0, characters: all.len() };
+                    let (offsets, characters) = (small(cells.offsets.len()), small(all.len()));
+                    let place = Place::Texts { offsets, buffer: 0, characters };
                     join_texts(slices, number, &mut cells.offsets, all);
                     place
                 }
@@ -391,13 +130,14 @@ impl Cells {
         let mut numbers = |of: &dyn Fn(usize) -> i64| {
             let number = |row| if array.is_null(row) { NULL } else { of(row) };
             self.numbers.extend((0..array.len()).map(number));
-            Place::Numbers(first)
+            Place::Numbers(small(first))
         };
         match kind {
             Kind::Text => {
                 let texts = array.as_string::<i32>();
                 let mut own = Vec::with_capacity(texts.value_data().len());
-                let place = Place::Texts { offsets: self.offsets.len(), buffer: self.characters.len(), characters: 0 };
+                let (offsets, buffer) = (small(self.offsets.len()), small(self.characters.len()));
+                let place = Place::Texts { offsets, buffer, characters: 0 };
                 self.offsets.push(0);
                 for text in texts {
                     own.extend_from_slice(text.unwrap_or_default().as_bytes());
@@ -475,21 +215,39 @@ impl<'c> Slice<'c> {
     /// The text that all rows of a column have, as far as it stands once.
     pub(crate) fn same(&self, number: usize) -> Option<&'c [u8]> {
         let Place::Same { buffer, characters, length } = self.cells.places[number] else { return None };
-        Some(&self.cells.characters[buffer][characters..characters + length])
+        Some(&self.cells.characters[buffer as usize][characters as usize..][..length as usize])
     }
 
     /// The texts of a column that holds different ones: one offset more than rows, and the characters from the first to the last.
     pub(crate) fn texts(&self, number: usize) -> Option<(&'c [i32], &'c [u8])> {
         let Place::Texts { offsets, buffer, characters } = self.cells.places[number] else { return None };
-        let offsets = &self.cells.offsets[offsets + self.start..=offsets + self.start + self.rows];
-        let range = characters + place(offsets[0])..characters + place(offsets[self.rows]);
-        Some((offsets, &self.cells.characters[buffer][range]))
+        let offsets = &self.cells.offsets[offsets as usize + self.start..][..=self.rows];
+        let range = place(offsets[0])..place(offsets[self.rows]);
+        Some((offsets, &self.cells.characters[buffer as usize][characters as usize..][range]))
     }
 
     /// The numbers of a column that is not null throughout.
     pub(crate) fn numbers(&self, number: usize) -> Option<&'c [i64]> {
         let Place::Numbers(first) = self.cells.places[number] else { return None };
-        Some(&self.cells.numbers[first + self.start..first + self.start + self.rows])
+        Some(&self.cells.numbers[first as usize + self.start..][..self.rows])
+    }
+
+    /// Asks for the values of a column, of texts first for where they are and then for their characters.
+    pub(crate) fn ask_for(slices: &[Self], number: usize) {
+        for slice in slices {
+            match slice.cells.places[number] {
+                Place::Numbers(first) => {
+                    ask_for_all(&slice.cells.numbers[first as usize + slice.start..][..slice.rows]);
+                }
+                Place::Texts { offsets, .. } => {
+                    ask_for_all(&slice.cells.offsets[offsets as usize + slice.start..][..=slice.rows]);
+                }
+                Place::Null | Place::Same { .. } => {}
+            }
+        }
+        for slice in slices {
+            ask_for_all(slice.texts(number).map(|(_, characters)| characters).unwrap_or_default());
+        }
     }
 
     /// Whether a column is null in all rows.
@@ -658,41 +416,29 @@ mod tests {
     use super::*;
     use crate::model::columns::TRANSACTION_ID;
 
-    /// Rows of one column, all others being null.
-    fn cells(number: usize, rows: usize, take: impl FnOnce(&mut Cells)) -> Cells {
-        let mut cells = Cells::default();
-        cells.renew(rows, Room::default());
-        cells.places.resize(number, Place::Null);
-        take(&mut cells);
-        cells.places.resize(COLUMNS.len(), Place::Null);
+    /// Rows that have texts in one column alone.
+    pub(super) fn texts(rows: &[Option<&str>], order: Option<&[u32]>) -> Cells {
+        texts_of("", rows, order)
+    }
+
+    /// Rows with texts that may stand in a chunk.
+    pub(super) fn texts_of(chunk: &str, rows: &[Option<&str>], order: Option<&[u32]>) -> Cells {
+        let (mut filling, mut cells) = (Filling::default(), Cells::default());
+        for text in rows {
+            let mut line = filling.line(chunk.as_bytes(), (0, chunk.len()));
+            line.text(TRANSACTION_ID, *text);
+            line.end();
+        }
+        filling.take(order, chunk.as_bytes(), &mut cells);
         cells
     }
 
-    fn texts(rows: &[Option<&str>], order: Option<&[u32]>) -> Cells {
-        texts_of("", rows, order).0
-    }
-
-    /// Rows with texts that may stand in a chunk, and what of them does not.
-    fn texts_of(chunk: &str, rows: &[Option<&str>], order: Option<&[u32]>) -> (Cells, String) {
-        let mut own = Vec::new();
-        let mut stock = Stock { chunk: chunk.as_bytes(), own: &mut own };
-        let mut texts = Texts::default();
-        rows.iter().enumerate().for_each(|(at, text)| texts.put(at, *text, &mut stock));
-        let cells = cells(TRANSACTION_ID, rows.len(), |cells| {
-            let room = texts.room(rows.len(), &stock);
-            cells.renew(rows.len(), room);
-            cells.places.resize(TRANSACTION_ID, Place::Null);
-            texts.take(rows.len(), order, &stock, cells);
-        });
-        (cells, String::from_utf8(own).expect("texts"))
-    }
-
-    fn read(slices: &[Slice<'_>]) -> Vec<Option<String>> {
+    pub(super) fn read(slices: &[Slice<'_>]) -> Vec<Option<String>> {
         let array = array(slices, TRANSACTION_ID).expect("valid");
         array.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect()
     }
 
-    fn owned(texts: &[Option<&str>]) -> Vec<Option<String>> {
+    pub(super) fn owned(texts: &[Option<&str>]) -> Vec<Option<String>> {
         texts.iter().map(|text| text.map(str::to_owned)).collect()
     }
 
@@ -718,7 +464,7 @@ mod tests {
     fn a_text_that_all_rows_have_stands_once() {
         let order = [2, 0, 1];
         let same = texts(&[Some("ab"); 3], Some(&order));
-        assert_eq!((same.characters[0].as_slice(), same.offsets.len()), (&b"ab"[..], 0));
+        assert!(matches!(same.places[TRANSACTION_ID], Place::Same { length: 2, .. }));
         let slice = Slice { rows: 2, ..same.all() };
         assert_eq!((slice.text_bytes(), same.text(TRANSACTION_ID, 2)), (4, &b"ab"[..]));
         assert!(slice.has_text_over(1, TRANSACTION_ID) && !slice.has_text_over(2, TRANSACTION_ID));
@@ -756,56 +502,17 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_every_length_are_copied_whole() {
-        let long = "0123456789abcdefghijklmnopqrstuvwxyz".repeat(4);
-        for from_end in [true, false] {
-            let text = |length| if from_end { &long[long.len() - length..] } else { &long[..length] };
-            let all: Vec<_> = (0..=long.len()).map(|length| (length > 0).then(|| text(length))).collect();
-            let order: Vec<u32> = (0..).take(all.len()).collect();
-            for chunk in [&long, ""] {
-                for order in [None, Some(&order[..])] {
-                    assert_eq!(read(&[texts_of(chunk, &all, order).0.all()]), owned(&all));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn what_stands_in_the_chunk_is_not_kept_beside_it() {
-        let chunk = String::from("one two two three");
-        let rows =
-            [Some(&chunk[4..7]), Some("own"), Some("own"), None, Some(&chunk[12..]), Some("own"), Some(&chunk[..3])];
-        let (cells, own) = texts_of(&chunk, &rows, Some(&[6, 5, 4, 3, 2, 1, 0]));
-        let backwards: Vec<_> = rows.iter().rev().copied().collect();
-        assert_eq!((read(&[cells.all()]), own.as_str()), (owned(&backwards), "ownown"));
-        let (same, own) = texts_of(&chunk, &[Some(&chunk[4..7]), Some(&chunk[8..11]), Some("two")], None);
-        assert!(matches!(same.places[TRANSACTION_ID], Place::Same { .. }));
-        assert_eq!((same.characters[0].as_slice(), own.as_str()), (&b"two"[..], "two"));
-    }
-
-    #[test]
-    fn a_large_column_has_a_buffer_of_its_own() {
-        let large = "x".repeat(MOST_KEPT);
-        for order in [None, Some(&[1, 2, 0][..])] {
-            let all = [Some("a"), Some(&*large), Some("b")];
-            let mut cells = texts(&all, order);
-            let ordered: Vec<_> = order.unwrap_or(&[0, 1, 2]).iter().map(|&row| all[row as usize]).collect();
-            assert_eq!(read(&[cells.all()]), owned(&ordered));
-            assert_eq!((cells.characters.len(), cells.characters[0].capacity()), (2, 0));
-            assert!(!cells.is_spare());
-            cells.renew(0, Room::default());
-            assert!(cells.is_spare() && cells.memory() < MOST_KEPT);
-        }
-    }
-
-    #[test]
     fn every_kind_survives_arrow() {
         let rows = [Some(1), None, Some(0)];
         for kind in [Kind::Amount, Kind::Time, Kind::Date, Kind::Flag, Kind::Small, Kind::Large] {
             let number = COLUMNS.iter().position(|column| column.kind == kind).expect("every kind has a column");
-            let mut numbers = Numbers::default();
-            rows.iter().enumerate().for_each(|(at, number)| numbers.put(at, *number));
-            let cells = cells(number, rows.len(), |cells| numbers.take(rows.len(), Some(&[2, 1, 0]), cells));
+            let (mut filling, mut cells) = (Filling::default(), Cells::default());
+            for value in rows {
+                let mut line = filling.line(&[], (0, 0));
+                line.number(number, value);
+                line.end();
+            }
+            filling.take(Some(&[2, 1, 0]), &[], &mut cells);
             let joined = array(&[cells.all()], number).expect("valid");
             assert_eq!(*joined.data_type(), kind.data_type());
             let mut back = Cells::default();

@@ -1,0 +1,492 @@
+//! Rows of a chunk on their way into cells.
+//!
+//! While rows are added, texts stay where they are in the chunk, and a row is what it has, one cell behind the other. When
+//! the order of the rows is known, each is copied to all its columns at once, so that its record is looked for once.
+
+use super::{COLUMNS, Cells, Kind, MOST_KEPT, NULL, Place, offset, small};
+use crate::model::memory::{LINE, ask_for_all, ask_for_one};
+
+/// What a chunk's own texts may take and be kept for those of the next one.
+const MOST_OWN: usize = 4 << 20;
+/// Most texts are short, and one copy of a fixed length, of which too much is written over by what comes next, takes less
+/// time than one of any length.
+const SHORT: usize = 64;
+/// What a row takes is asked for so many rows before, and where that is as many before that.
+const SOON: usize = 4;
+/// Few rows have more, and few records are longer.
+const MOST_VIEWS: usize = 16;
+const MOST_NUMBERS: usize = 8;
+const MOST_RECORD: u32 = 1 << 10;
+/// A bit for each column of text.
+const TEXTS: u64 = {
+    let (mut bits, mut number) = (0, 0);
+    while number < COLUMNS.len() {
+        if matches!(COLUMNS[number].kind, Kind::Text) {
+            bits |= 1 << number;
+        }
+        number += 1;
+    }
+    bits
+};
+
+/// Rows on their way into cells.
+#[derive(Debug)]
+pub struct Filling {
+    rows: Vec<Row>,
+    /// What the rows have, in the order of the columns, and how much of it is used.
+    views: Vec<View>,
+    numbers: Vec<i64>,
+    views_used: usize,
+    numbers_used: usize,
+    /// Texts that do not stand in the chunk.
+    own: Vec<u8>,
+    seen: [Seen; COLUMNS.len()],
+    /// Bits of the columns that any row has, that all have, and of which two rows have different texts.
+    any: u64,
+    all: u64,
+    varied: u64,
+    /// Where the columns go that have values.
+    texts_to: Vec<TextsTo>,
+    numbers_to: Vec<NumbersTo>,
+}
+
+/// A row: which columns it has, and where what it has begins.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    has: u64,
+    /// Where its record begins and ends in the chunk.
+    record: (u32, u32),
+    view: u32,
+    number: u32,
+}
+
+/// Where a text stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct View {
+    /// From here on in the chunk, or with [`OWN`] in the texts of our own.
+    start: u32,
+    /// 0 for none, as empty text is never stored.
+    length: u32,
+}
+
+/// Tells that a text does not stand in the chunk.
+const OWN: u32 = 1 << 31;
+
+/// What is known of a column of texts.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    /// How many bytes they have together.
+    bytes: usize,
+    /// One that there was; as long as all are the same, that; …
+    last: View,
+    /// … if it is a word, where that stands and how long it is, and if it is a code, that.
+    word: (usize, usize),
+    code: [u8; 3],
+}
+
+/// Where the next text of a column goes.
+#[derive(Debug)]
+struct TextsTo {
+    bit: u64,
+    /// It stands once.
+    is_same: bool,
+    offsets: usize,
+    buffer: usize,
+    start: usize,
+    at: usize,
+}
+
+/// Where the numbers of a column go.
+#[derive(Debug)]
+struct NumbersTo {
+    bit: u64,
+    start: usize,
+}
+
+impl Default for Filling {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            views: Vec::new(),
+            numbers: Vec::new(),
+            views_used: 0,
+            numbers_used: 0,
+            own: Vec::new(),
+            seen: [Seen::default(); COLUMNS.len()],
+            any: 0,
+            all: u64::MAX,
+            varied: 0,
+            texts_to: Vec::new(),
+            numbers_to: Vec::new(),
+        }
+    }
+}
+
+/// A row that is being added; what it has is told in the order of the columns.
+pub(in crate::model) struct Line<'f> {
+    filling: &'f mut Filling,
+    chunk: &'f [u8],
+    row: Row,
+    /// How many places are used.
+    views: usize,
+    numbers: usize,
+}
+
+impl Line<'_> {
+    #[inline]
+    pub(in crate::model) fn text(&mut self, number: usize, text: Option<&str>) {
+        let Some(text) = text else { return };
+        // A piece of the chunk is told by its address alone, as no other text can have one in there.
+        let start = text.as_ptr().addr().wrapping_sub(self.chunk.as_ptr().addr());
+        if start < self.chunk.len() && self.filling.varied >> number & 1 == 1 {
+            self.view(number, View { start: index(start), length: index(text.len()) });
+        } else {
+            self.other_text(number, text.as_bytes(), start);
+        }
+    }
+
+    /// As before, where the text does not stand in the chunk, or all texts of the column are the same so far.
+    #[inline(never)]
+    fn other_text(&mut self, number: usize, text: &[u8], start: usize) {
+        let view = match start < self.chunk.len() {
+            true => View { start: index(start), length: index(text.len()) },
+            false => self.filling.keep(text, number),
+        };
+        self.filling.compare(view, number, self.chunk);
+        self.view(number, view);
+    }
+
+    /// As [`Self::text`], of one that is told by where it stands, as it stays there for all rows.
+    #[inline]
+    pub(in crate::model) fn word(&mut self, number: usize, word: &str) {
+        let (place, seen) = ((word.as_ptr().addr(), word.len()), &mut self.filling.seen[number]);
+        if seen.word == place {
+            let last = seen.last;
+            self.view(number, last);
+        } else {
+            seen.word = place;
+            self.other_text(number, word.as_bytes(), usize::MAX);
+        }
+    }
+
+    /// As [`Self::text`], of three letters that often are the same again.
+    #[inline]
+    pub(in crate::model) fn code(&mut self, number: usize, code: Option<[u8; 3]>) {
+        let Some(code) = code else { return };
+        let seen = &mut self.filling.seen[number];
+        if seen.code == code {
+            let last = seen.last;
+            self.view(number, last);
+        } else {
+            seen.code = code;
+            self.other_text(number, &code, usize::MAX);
+        }
+    }
+
+    #[inline]
+    fn view(&mut self, number: usize, view: View) {
+        self.filling.seen[number].bytes += view.length as usize;
+        self.filling.views[self.views] = view;
+        self.views += 1;
+        self.row.has |= 1 << number;
+    }
+
+    #[inline]
+    pub(in crate::model) fn number(&mut self, number: usize, value: Option<i64>) {
+        if let Some(value) = value {
+            self.filling.numbers[self.numbers] = value;
+            self.numbers += 1;
+            self.row.has |= 1 << number;
+        }
+    }
+
+    /// Ends the row.
+    pub(in crate::model) fn end(self) {
+        let Self { filling, row, views, numbers, .. } = self;
+        (filling.views_used, filling.numbers_used) = (views, numbers);
+        filling.any |= row.has;
+        filling.all &= row.has;
+        filling.rows.push(row);
+    }
+}
+
+impl Filling {
+    /// Adds a row of a chunk, where its texts stand as far as they were not changed.
+    pub(in crate::model) fn line<'f>(&'f mut self, chunk: &'f [u8], (start, end): (usize, usize)) -> Line<'f> {
+        let record = (index(start), index(end));
+        let (views, numbers) = (self.views_used, self.numbers_used);
+        let row = Row { has: 0, record, view: index(views), number: index(numbers) };
+        if self.views.len() < views + COLUMNS.len() {
+            self.views.resize(2 * views + COLUMNS.len(), View::default());
+        }
+        if self.numbers.len() < numbers + COLUMNS.len() {
+            self.numbers.resize(2 * numbers + COLUMNS.len(), 0);
+        }
+        // What comes next is written there.
+        ask_for_all(&self.views[views + MOST_VIEWS..][..MOST_VIEWS]);
+        ask_for_all(&self.numbers[numbers + MOST_NUMBERS..][..MOST_NUMBERS]);
+        Line { filling: self, chunk, row, views, numbers }
+    }
+
+    /// Keeps a copy of a text that is not in the chunk; the column's last one often is the same.
+    #[inline(never)]
+    fn keep(&mut self, text: &[u8], number: usize) -> View {
+        let (last, length) = (self.seen[number].last, index(text.len()));
+        if last.length == length && last.start & OWN != 0 && self.from(last, &[])[..text.len()] == *text {
+            return last;
+        }
+        let start = index(self.own.len()) | OWN;
+        self.own.extend_from_slice(text);
+        View { start, length }
+    }
+
+    /// Notes that the column's last text is this one, and whether it was another before.
+    fn compare(&mut self, view: View, number: usize, chunk: &[u8]) {
+        let last = std::mem::replace(&mut self.seen[number].last, view);
+        let text = |view| self.text(view, chunk);
+        let differs = view != last && last.length > 0 && (view.length != last.length || text(view) != text(last));
+        self.varied |= u64::from(differs) << number;
+    }
+
+    /// The bytes from the start of a text on.
+    #[inline]
+    fn from<'f>(&'f self, view: View, chunk: &'f [u8]) -> &'f [u8] {
+        match view.start & OWN {
+            0 => &chunk[view.start as usize..],
+            _ => &self.own[(view.start & !OWN) as usize..],
+        }
+    }
+
+    fn text<'f>(&'f self, view: View, chunk: &'f [u8]) -> &'f [u8] {
+        &self.from(view, chunk)[..view.length as usize]
+    }
+
+    /// Moves the rows of the chunk to `cells`, in place of what was there. With an `order`, row i is the row that was added
+    /// as number `order[i]`.
+    pub fn take(&mut self, order: Option<&[u32]>, chunk: &[u8], cells: &mut Cells) {
+        self.lay_out(chunk, cells);
+        match order {
+            None => self.copy(0..self.rows.len(), chunk, cells),
+            Some(order) => self.copy(order.iter().map(|&row| row as usize), chunk, cells),
+        }
+        self.rows.clear();
+        (self.views_used, self.numbers_used) = (0, 0);
+        self.own.clear();
+        self.own.shrink_to(MOST_OWN);
+        self.seen = [Seen::default(); COLUMNS.len()];
+        (self.any, self.all, self.varied) = (0, u64::MAX, 0);
+    }
+
+    /// Gives each column its place in `cells`, and copies the texts that stand once.
+    fn lay_out(&mut self, chunk: &[u8], cells: &mut Cells) {
+        let rows = self.rows.len();
+        let same = self.all & !self.varied;
+        let (mut offsets, mut characters, mut numbers) = (0, 0, 0);
+        let (mut texts_to, mut numbers_to) = (std::mem::take(&mut self.texts_to), std::mem::take(&mut self.numbers_to));
+        texts_to.clear();
+        numbers_to.clear();
+        cells.rows = rows;
+        cells.places.clear();
+        cells.characters.truncate(1);
+        for (number, seen) in self.seen.iter().enumerate() {
+            let bit = 1 << number;
+            if self.any & bit == 0 {
+                cells.places.push(Place::Null);
+            } else if TEXTS & bit == 0 {
+                cells.places.push(Place::Numbers(small(numbers)));
+                numbers_to.push(NumbersTo { bit, start: numbers });
+                numbers += rows;
+            } else if same & bit != 0 {
+                let length = seen.last.length;
+                cells.places.push(Place::Same { buffer: 0, characters: small(characters), length });
+                texts_to.push(TextsTo { bit, is_same: true, offsets, buffer: 0, start: characters, at: characters });
+                characters += length as usize;
+            } else {
+                let (mut buffer, mut start) = (0, characters);
+                if seen.bytes > MOST_KEPT {
+                    (buffer, start) = (cells.characters.len(), 0);
+                    cells.characters.push(vec![0; seen.bytes]);
+                } else {
+                    characters += seen.bytes + SHORT;
+                }
+                cells.places.push(Place::Texts {
+                    offsets: small(offsets),
+                    buffer: small(buffer),
+                    characters: small(start),
+                });
+                texts_to.push(TextsTo { bit, is_same: false, offsets, buffer, start, at: start });
+                offsets += rows + 1;
+            }
+        }
+        fit(&mut cells.offsets, offsets);
+        fit(&mut cells.characters[0], characters);
+        fit(&mut cells.numbers, numbers);
+        for to in &texts_to {
+            if to.is_same {
+                let text = self.text(self.seen[to.bit.trailing_zeros() as usize].last, chunk);
+                cells.characters[0][to.start..][..text.len()].copy_from_slice(text);
+            } else {
+                cells.offsets[to.offsets] = 0;
+            }
+        }
+        (self.texts_to, self.numbers_to) = (texts_to, numbers_to);
+    }
+
+    /// Asks for what a row takes.
+    #[inline]
+    fn ask_for_row(&self, row: usize, chunk: &[u8]) {
+        let Row { record: (start, end), view, number, .. } = self.rows[row];
+        ask_for_all(&chunk[start as usize..end.min(start + MOST_RECORD) as usize]);
+        ask_for_all(&self.views[view as usize..][..MOST_VIEWS]);
+        ask_for_all(&self.numbers[number as usize..][..MOST_NUMBERS]);
+    }
+
+    fn copy(&mut self, order: impl Iterator<Item = usize> + Clone, chunk: &[u8], cells: &mut Cells) {
+        let mut texts_to = std::mem::take(&mut self.texts_to);
+        let (shared, large) = cells.characters.split_first_mut().expect("one that columns share");
+        let (mut soon, mut later) = (order.clone().skip(SOON), order.clone().skip(2 * SOON));
+        for (at, row) in order.enumerate() {
+            if let Some(row) = later.next() {
+                ask_for_one(&self.rows, row);
+            }
+            if let Some(row) = soon.next() {
+                self.ask_for_row(row, chunk);
+            }
+            if at % (LINE / size_of::<i64>()) == 0 {
+                let next = at + 2 * LINE / size_of::<i64>();
+                for to in &texts_to {
+                    ask_for_one(&cells.offsets, to.offsets + next);
+                }
+                for to in &self.numbers_to {
+                    ask_for_one(&cells.numbers, to.start + next);
+                }
+            }
+            let Row { has, view, number, .. } = self.rows[row];
+            let mut views = self.views[view as usize..].iter();
+            for to in &mut texts_to {
+                if has & to.bit != 0 {
+                    let view = *views.next().expect("a view for each text");
+                    if to.is_same {
+                        continue;
+                    }
+                    let all = if to.buffer == 0 { &mut *shared } else { &mut large[to.buffer - 1] };
+                    ask_for_one(all, to.at + 2 * LINE);
+                    copy_text(self.from(view, chunk), view.length as usize, &mut all[to.at..]);
+                    to.at += view.length as usize;
+                }
+                cells.offsets[to.offsets + at + 1] = offset(to.at - to.start);
+            }
+            let mut numbers = self.numbers[number as usize..].iter();
+            for to in &self.numbers_to {
+                let has = has & to.bit != 0;
+                cells.numbers[to.start + at] = if has { *numbers.next().expect("each number") } else { NULL };
+            }
+        }
+        self.texts_to = texts_to;
+    }
+}
+
+/// Copies the first `length` bytes.
+#[inline]
+fn copy_text(from: &[u8], length: usize, to: &mut [u8]) {
+    match (from.first_chunk::<SHORT>(), to.first_chunk_mut::<SHORT>()) {
+        (Some(from), Some(to)) if length <= SHORT => *to = *from,
+        _ => copy_long(&from[..length], to),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn copy_long(text: &[u8], to: &mut [u8]) {
+    to[..text.len()].copy_from_slice(text);
+}
+
+/// Makes room in a buffer whose content does not matter; somewhat more, as the next rows take another size.
+fn fit<T: Copy + Default>(buffer: &mut Vec<T>, room: usize) {
+    if buffer.len() < room {
+        *buffer = vec![T::default(); room + room / 8];
+    }
+}
+
+/// A place in a chunk, which is far smaller than 2 GiB.
+#[inline]
+fn index(place: usize) -> u32 {
+    u32::try_from(place).ok().filter(|place| place & OWN == 0).expect("a chunk and what becomes of it is small")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::cells::tests::{owned, read, texts, texts_of};
+    use crate::model::columns::TRANSACTION_ID;
+
+    #[test]
+    fn texts_of_every_length_are_copied_whole() {
+        let long = "0123456789abcdefghijklmnopqrstuvwxyz".repeat(4);
+        for from_end in [true, false] {
+            let text = |length| if from_end { &long[long.len() - length..] } else { &long[..length] };
+            let all: Vec<_> = (0..=long.len()).map(|length| (length > 0).then(|| text(length))).collect();
+            let order: Vec<u32> = (0..).take(all.len()).collect();
+            for chunk in [&long, ""] {
+                for order in [None, Some(&order[..])] {
+                    assert_eq!(read(&[texts_of(chunk, &all, order).all()]), owned(&all));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_stands_in_the_chunk_is_not_kept_beside_it() {
+        let chunk = String::from("one two two three");
+        let rows =
+            [Some(&chunk[4..7]), Some("own"), Some("own"), None, Some(&chunk[12..]), Some("own"), Some(&chunk[..3])];
+        let order = [6, 5, 4, 3, 2, 1, 0];
+        let backwards: Vec<_> = rows.iter().rev().copied().collect();
+        assert_eq!(read(&[texts_of(&chunk, &rows, Some(&order)).all()]), owned(&backwards));
+        let mut filling = Filling::default();
+        for text in rows {
+            let mut line = filling.line(chunk.as_bytes(), (0, chunk.len()));
+            line.text(TRANSACTION_ID, text);
+            line.end();
+        }
+        assert_eq!(filling.own, b"own");
+        let same = texts_of(&chunk, &[Some(&chunk[4..7]), Some(&chunk[8..11]), Some("two")], None);
+        assert!(matches!(same.places[TRANSACTION_ID], Place::Same { length: 3, .. }));
+        assert_eq!(same.text(TRANSACTION_ID, 2), b"two");
+    }
+
+    #[test]
+    fn cells_are_filled_again() {
+        let (mut filling, mut cells) = (Filling::default(), Cells::default());
+        for rows in
+            [&[Some("a"), None, Some("bcd")][..], &[None, Some("e")], &[Some("f"); 9], &[], &[None], &[Some("g"), None]]
+        {
+            for (at, text) in (0..).zip(rows) {
+                let mut line = filling.line(&[], (0, 0));
+                line.text(TRANSACTION_ID, *text);
+                line.number(COLUMNS.len() - 1, text.map(|_| at));
+                line.end();
+            }
+            filling.take(None, &[], &mut cells);
+            let numbers: Vec<_> = (0..).zip(rows).map(|(at, text)| text.map_or(NULL, |_| at)).collect();
+            let none: Vec<_> = rows.iter().map(|_| NULL).collect();
+            assert_eq!((cells.rows(), read(&[cells.all()])), (rows.len(), owned(rows)));
+            assert_eq!(cells.all().numbers(COLUMNS.len() - 1).unwrap_or(&none), numbers);
+        }
+    }
+
+    #[test]
+    fn a_large_column_has_a_buffer_of_its_own() {
+        let large = "x".repeat(MOST_KEPT);
+        for order in [None, Some(&[1, 2, 0][..])] {
+            let all = [Some("a"), Some(&*large), Some("b")];
+            let mut cells = texts(&all, order);
+            let ordered: Vec<_> = order.unwrap_or(&[0, 1, 2]).iter().map(|&row| all[row as usize]).collect();
+            assert_eq!(read(&[cells.all()]), owned(&ordered));
+            assert_eq!((cells.characters.len(), cells.characters[0].len()), (2, 0));
+            assert!(!cells.is_spare());
+            Filling::default().take(None, &[], &mut cells);
+            assert!(cells.is_spare() && cells.memory() < MOST_KEPT);
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Memory that is asked for before it is needed, so that nobody waits for it: looking at one line after the other in no
+//! order takes more time than what is done with them.
+
+/// So many bytes come at once.
+pub(crate) const LINE: usize = 64;
+
+/// Asks for the line in which a value begins.
+#[inline]
+fn ask_for<T>(value: &T) {
+    #[cfg(target_arch = "x86_64")]
+    safe_arch::prefetch_t0(value);
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = value;
+}
+
+/// Asks for the line in which the value at a place begins, if there is one.
+#[inline]
+pub(crate) fn ask_for_one<T>(values: &[T], at: usize) {
+    values.get(at).into_iter().for_each(ask_for);
+}
+
+/// Asks for all of some values.
+#[inline]
+pub(crate) fn ask_for_all<T>(values: &[T]) {
+    values.iter().step_by((LINE / size_of::<T>()).max(1)).for_each(ask_for);
+    values.last().into_iter().for_each(ask_for);
+}
