@@ -106,8 +106,8 @@ pub struct Placed<'a> {
     pub record: (usize, usize),
 }
 
-/// Declares the table and, from it, what takes rows apart into columns. `Word` is text that stays in one place while rows are
-/// added, as our own words do; `Code` is a currency.
+/// Declares the table and, from it, what takes rows apart into columns. `Word` is text that is always one of our own words,
+/// `Code` a currency.
 macro_rules! columns {
     ($($number:literal $name:ident $kind:ident $null:ident $values:ident $personal:ident $doc:literal |$p:ident| $get:expr;)+) => {
         /// Every column, in order.
@@ -198,7 +198,7 @@ columns! {
     41 is_anonymous Flag null Few plain "whether the payer asked not to be named" |p| p.row.is_anonymous;
     42 is_balance_relevant Flag null Few plain "whether the transaction changes the balance" |p| p.row.is_balance_relevant;
     43 extra Text null Unique plain "a JSON object of every member that no column takes, text as in the source" |p| p.row.extra;
-    44 source_file Word required Words plain "path of the dump, relative to the base directory" |p| p.source_file;
+    44 source_file Text required Words plain "path of the dump, relative to the base directory" |p| Some(p.source_file);
     45 source_offset Large required Unique plain "byte offset of the record in the decompressed dump" |p| Some(p.source_offset);
 }
 

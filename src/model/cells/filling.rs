@@ -79,8 +79,8 @@ struct Seen {
     bytes: usize,
     /// One that there was; as long as all are the same, that; …
     last: View,
-    /// … if it is a word, where that stands and how long it is, and if it is a code, that.
-    word: (usize, usize),
+    /// … if it is one of our own words, that, and if it is a code, that.
+    word: &'static str,
     code: [u8; 3],
 }
 
@@ -156,15 +156,15 @@ impl Line<'_> {
         self.view(number, view);
     }
 
-    /// As [`Self::text`], of one that is told by where it stands, as it stays there for all rows.
+    /// As [`Self::text`], of one of our own words, which is told by where it stands.
     #[inline]
-    pub(in crate::model) fn word(&mut self, number: usize, word: &str) {
-        let (place, seen) = ((word.as_ptr().addr(), word.len()), &mut self.filling.seen[number]);
-        if seen.word == place {
+    pub(in crate::model) fn word(&mut self, number: usize, word: &'static str) {
+        let seen = &mut self.filling.seen[number];
+        if std::ptr::eq(word, seen.word) {
             let last = seen.last;
             self.view(number, last);
         } else {
-            seen.word = place;
+            seen.word = word;
             self.other_text(number, word.as_bytes(), usize::MAX);
         }
     }
