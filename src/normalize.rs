@@ -17,7 +17,7 @@ use crate::model::columns::Placed;
 use crate::model::counts::{RowFacts, SourceCounts};
 use crate::model::cube::Tally;
 use crate::model::json::{Reader, Type};
-use crate::model::memory::{ask_for_all, ask_for_one};
+use crate::model::memory::{ask_for_one, ask_for_record};
 use crate::model::personal::Redactor;
 use crate::model::reject::{Reason, Reject};
 use crate::model::time::Month;
@@ -82,8 +82,6 @@ pub struct Scratch {
 
 /// So many keys ahead are asked for, as they come in no order.
 const KEYS_AHEAD: usize = 8;
-/// So many bytes of the next record are asked for.
-const MOST_AHEAD: usize = 1 << 10;
 /// Texts that take more are not kept room for.
 const MOST_MADE: usize = 4 << 20;
 
@@ -183,7 +181,7 @@ impl<'a> Worker<'a, '_> {
     ) -> Result<(), Fate> {
         let (rest, length) = (self.rest((start, end))?, end - start);
         // The record behind it is likely as long.
-        ask_for_all(self.chunk.bytes.get(end..end + length.min(MOST_AHEAD)).unwrap_or_default());
+        ask_for_record(self.chunk.bytes.get(end..end + length).unwrap_or_default());
         record.read(&mut self.scratch.reader, rest, length).map_err(Reject::from)?;
         let text = &rest[..length];
         if !record.is_told() {

@@ -369,7 +369,7 @@ impl Keys {
             bucket.reserve_exact(share.max(before / 2).max(most));
         }
         put(bucket, hash.rest, entry, id, place);
-        // The next one begins there.
+        // The next one reaches that far.
         ask_for_one(bucket.spare_capacity_mut(), LINE);
         self.bytes += bucket.len() - before;
         self.count += 1;

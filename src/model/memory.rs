@@ -19,6 +19,13 @@ pub(crate) fn ask_for_one<T>(values: &[T], at: usize) {
     values.get(at).into_iter().for_each(ask_for);
 }
 
+/// Asks for a record; few are longer than what is asked for.
+#[inline]
+pub(crate) fn ask_for_record(bytes: &[u8]) {
+    const MOST: usize = 1 << 10;
+    ask_for_all(&bytes[..bytes.len().min(MOST)]);
+}
+
 /// Asks for all of some values.
 #[inline]
 pub(crate) fn ask_for_all<T>(values: &[T]) {

@@ -4,7 +4,7 @@
 //! the order of the rows is known, each is copied to all its columns at once, so that its record is looked for once.
 
 use super::{COLUMNS, Cells, Kind, MOST_KEPT, NULL, Place, offset, small};
-use crate::model::memory::{LINE, ask_for_all, ask_for_one};
+use crate::model::memory::{LINE, ask_for_all, ask_for_one, ask_for_record};
 
 /// What a chunk's own texts may take and be kept for those of the next one.
 const MOST_OWN: usize = 4 << 20;
@@ -13,10 +13,9 @@ const MOST_OWN: usize = 4 << 20;
 const SHORT: usize = 64;
 /// What a row takes is asked for so many rows before, and where that is as many before that.
 const SOON: usize = 4;
-/// Few rows have more, and few records are longer.
+/// Few rows have more.
 const MOST_VIEWS: usize = 16;
 const MOST_NUMBERS: usize = 8;
-const MOST_RECORD: u32 = 1 << 10;
 /// A bit for each column of text.
 const TEXTS: u64 = {
     let (mut bits, mut number) = (0, 0);
@@ -336,7 +335,7 @@ impl Filling {
     #[inline]
     fn ask_for_row(&self, row: usize, chunk: &[u8]) {
         let Row { record: (start, end), view, number, .. } = self.rows[row];
-        ask_for_all(&chunk[start as usize..end.min(start + MOST_RECORD) as usize]);
+        ask_for_record(&chunk[start as usize..end as usize]);
         ask_for_all(&self.views[view as usize..][..MOST_VIEWS]);
         ask_for_all(&self.numbers[number as usize..][..MOST_NUMBERS]);
     }
