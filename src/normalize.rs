@@ -155,7 +155,7 @@ impl<'a> Worker<'a, '_> {
                 Item::Fault(fault) => self.fault(Some(source), fault),
             }
         }
-        self.scratch.tally.flush(&mut self.out.counts[number].cube);
+        self.out.counts[number].cube = self.scratch.tally.take();
     }
 
     /// Items of a dump that no source tells.
@@ -187,14 +187,19 @@ impl<'a> Worker<'a, '_> {
         if !record.is_told() {
             Self::untold(source, text, alone)?;
         }
-        let Mapped { mut row, notes } = source.map(record, &self.rules.settings[number])?;
+        // A row is large, so it stays where it is.
+        let mut mapped = source.map(record, &self.rules.settings[number]);
+        let Mapped { row, notes } = match &mut mapped {
+            Ok(mapped) => mapped,
+            Err(_) => return Err(mapped.expect_err("it is one").into()),
+        };
         if let Some(redactor) = &self.rules.redactor {
-            redactor.redact(&mut row, self.made);
+            redactor.redact(row, self.made);
         }
         let at = self.chunk.base + start as u64;
         let ymd = row.occurred_at.date().ymd();
         let counts = &mut self.out.counts[number];
-        self.scratch.tally.row(&RowFacts::of(&row, Month::of(ymd)), &mut counts.cube);
+        self.scratch.tally.row(&RowFacts::of(row, Month::of(ymd)));
         for (noticed, name) in [
             (notes.noise_repaired, "float_noise_repaired"),
             (notes.fee_negated, "fee_negated"),
@@ -222,7 +227,7 @@ impl<'a> Worker<'a, '_> {
         periods.push((self.rules.partitioning.period(ymd), u32::try_from(periods.len()).expect("a chunk is small")));
         let source_offset = i64::try_from(at).expect("a file is smaller than 8 EiB");
         let source_file = self.origin.source_file;
-        rows.push(&Placed { row: &row, source_file, source_offset, record: (start, end) }, &self.chunk.bytes);
+        rows.push(&Placed { row, source_file, source_offset, record: (start, end) }, &self.chunk.bytes);
         Ok(())
     }
 

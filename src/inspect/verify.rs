@@ -443,12 +443,12 @@ impl Checked {
             };
             while at < rows.batch.num_rows() && rows.key(at).0 == source {
                 match facts.row(at) {
-                    Ok(row) => tally.row(&row, cube),
+                    Ok(row) => tally.row(&row),
                     Err(_) => self.uncounted = true,
                 }
                 at += 1;
             }
-            tally.flush(cube);
+            *cube += &tally.take();
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! that came and went, without reading the others.
 
 use std::collections::BTreeMap;
-use std::ops::{AddAssign, SubAssign};
+use std::ops::{Add, AddAssign, SubAssign};
 
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +69,15 @@ impl AddAssign for Totals {
     }
 }
 
+impl Add for Totals {
+    type Output = Self;
+
+    fn add(mut self, other: Self) -> Self {
+        self += other;
+        self
+    }
+}
+
 impl SubAssign for Totals {
     fn sub_assign(&mut self, other: Self) {
         self.rows -= other.rows;
@@ -80,10 +89,7 @@ impl SubAssign for Totals {
 
 impl std::iter::Sum for Totals {
     fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
-        all.fold(Self::default(), |mut sum, totals| {
-            sum += totals;
-            sum
-        })
+        all.fold(Self::default(), Add::add)
     }
 }
 
@@ -147,55 +153,77 @@ impl AddAssign<&Self> for Cube {
             self.0.clone_from(&other.0);
             return;
         }
-        for (cell, totals) in other.cells() {
-            self.add(*cell, *totals);
+        let mut missing = Vec::new();
+        if self.0.len() <= WALK * other.0.len() {
+            // Both are in order, so a walk finds them.
+            let mut theirs = self.0.iter_mut().peekable();
+            for (packed, (cell, totals)) in &other.0 {
+                while theirs.next_if(|(there, _)| *there < packed).is_some() {}
+                match theirs.next_if(|(there, _)| *there == packed) {
+                    Some((_, (_, there))) if *there + *totals != Totals::default() => *there += *totals,
+                    _ => missing.push((*cell, *totals)),
+                }
+            }
+        } else {
+            missing.extend(other.0.values());
+        }
+        for (cell, totals) in missing {
+            self.add(cell, totals);
         }
     }
 }
 
+/// A cube of more than so many times the cells of another is searched for them, not walked through.
+const WALK: usize = 16;
 /// A chunk rarely has more cells.
 const TALLY_BITS: u32 = 9;
 
+/// A cell that is counted, and its number.
+type Counted = (u64, Cell, Totals);
+
 /// Counts many rows into a cube: the cells in use stand in a small table, each at the one place that its number gives it,
-/// and go to the cube when another one takes their place. So a row costs an addition and no search.
+/// until another one takes their place. So a row costs an addition and no search.
 #[derive(Debug)]
-pub struct Tally(Vec<Option<(u64, Cell, Totals)>>);
+pub struct Tally {
+    places: Vec<Option<Counted>>,
+    /// Those whose place was taken.
+    replaced: Vec<Counted>,
+}
 
 impl Default for Tally {
     fn default() -> Self {
-        Self(vec![None; 1 << TALLY_BITS])
+        Self { places: vec![None; 1 << TALLY_BITS], replaced: Vec::new() }
     }
 }
 
 impl Tally {
-    /// Counts a row, into `cube` sooner or later.
-    pub fn row(&mut self, row: &RowFacts, cube: &mut Cube) {
+    /// Counts a row.
+    pub fn row(&mut self, row: &RowFacts) {
         row.each(|cell, more| {
             let packed = cell.packed();
             // Multiplying spreads the number over the high bits.
             let place = packed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - TALLY_BITS);
             let place = usize::try_from(place).expect("a few bits");
-            match &mut self.0[place] {
+            match &mut self.places[place] {
                 Some((there, _, totals)) if *there == packed => *totals += more,
-                other => {
-                    if let Some((_, cell, totals)) = other.replace((packed, cell, more)) {
-                        cube.add(cell, totals);
-                    }
-                }
+                other => self.replaced.extend(other.replace((packed, cell, more))),
             }
         });
     }
 
-    /// Puts all that was counted into `cube`.
-    pub fn flush(&mut self, cube: &mut Cube) {
-        let all = self.0.iter_mut().filter_map(Option::take);
-        if cube.0.is_empty() {
-            // All at once takes less time than one by one.
-            cube.0 = all.map(|(packed, cell, totals)| (packed, (cell, totals))).collect();
-            cube.0.retain(|_, (_, totals)| *totals != Totals::default());
-        } else {
-            all.for_each(|(_, cell, totals)| cube.add(cell, totals));
-        }
+    /// What was counted since it was taken last.
+    pub fn take(&mut self) -> Cube {
+        let mut all = std::mem::take(&mut self.replaced);
+        all.extend(self.places.iter_mut().filter_map(Option::take));
+        all.sort_unstable_by_key(|(packed, ..)| *packed);
+        let cells = all.chunk_by(|a, b| a.0 == b.0).map(|same| {
+            let (packed, cell, _) = same[0];
+            (packed, (cell, same.iter().map(|(.., totals)| *totals).sum::<Totals>()))
+        });
+        let cube = Cube(cells.filter(|(_, (_, totals))| *totals != Totals::default()).collect());
+        all.clear();
+        self.replaced = all;
+        cube
     }
 }
 
@@ -225,17 +253,44 @@ mod tests {
 
     #[test]
     fn a_tally_counts_what_a_cube_does() {
-        let (mut cube, mut tally, mut tallied) = (Cube::default(), Tally::default(), Cube::default());
+        let (mut cube, mut tally) = (Cube::default(), Tally::default());
         for row in many() {
             cube.row(&row);
-            tally.row(&row, &mut tallied);
+            tally.row(&row);
         }
-        tally.flush(&mut tallied);
-        assert_eq!(cube, tallied);
+        assert_eq!(cube, tally.take());
         assert_eq!(cube.rows(), 9000);
         assert!(cube.cells().count() > 2 << TALLY_BITS, "{} cells", cube.cells().count());
-        tally.flush(&mut tallied);
-        assert_eq!(cube, tallied, "nothing is left in it");
+        assert_eq!(tally.take(), Cube::default(), "nothing is left in it");
+    }
+
+    #[test]
+    fn cubes_of_parts_add_up() {
+        let (rows, mut all) = (many(), Cube::default());
+        rows.iter().for_each(|row| all.row(row));
+        for size in [1, 7, 500, 8000] {
+            let (mut tally, mut sum) = (Tally::default(), Cube::default());
+            for part in rows.chunks(size) {
+                part.iter().for_each(|row| tally.row(row));
+                sum += &tally.take();
+            }
+            assert_eq!(sum, all, "parts of {size}");
+        }
+    }
+
+    #[test]
+    fn what_adds_up_to_nothing_is_no_cell() {
+        let mut cells = Cube::default();
+        cells.row(&facts(1, 100, ["EUR", "EUR", "EUR"]));
+        let (cell, _) = cells.cells().next().expect("one");
+        let of = |units| {
+            let mut cube = Cube::default();
+            cube.add(*cell, Totals { gross: Sum::from_units(units), ..Totals::default() });
+            cube
+        };
+        let mut sum = of(5);
+        sum += &of(-5);
+        assert_eq!(sum, Cube::default());
     }
 
     #[test]

@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use bumpalo::Bump;
+use bumpalo::collections::String as BumpString;
 use wide::u8x16;
 
 use super::reject::{Reason, Reject, Why};
@@ -22,8 +24,11 @@ pub enum Type {
     Null,
     /// `true` or `false`
     Bool,
-    /// A number.
-    Number,
+    /// A number; `integer` when it has neither fraction nor exponent.
+    Number {
+        /// Whether it is digits and a sign alone.
+        integer: bool,
+    },
     /// A string; `escaped` when its text has a backslash.
     String {
         /// Whether the raw text differs from the characters it stands for.
@@ -42,7 +47,7 @@ impl Type {
         match self {
             Self::Null => "null",
             Self::Bool => "a boolean",
-            Self::Number => "a number",
+            Self::Number { .. } => "a number",
             Self::String { .. } => "a string",
             Self::Array => "an array",
             Self::Object => "an object",
@@ -77,6 +82,20 @@ impl<'a> Value<'a> {
         let Type::String { escaped } = self.kind else { return None };
         let inner = &self.raw[1..self.raw.len() - 1];
         Some(if escaped { Cow::Owned(unescape(inner)) } else { Cow::Borrowed(inner) })
+    }
+
+    /// As before, made in `arena` where they do not stand in the text.
+    #[inline]
+    #[must_use]
+    pub fn characters_in(&self, arena: &'a Bump) -> Option<&'a str> {
+        let Type::String { escaped } = self.kind else { return None };
+        let inner = &self.raw[1..self.raw.len() - 1];
+        if !escaped {
+            return Some(inner);
+        }
+        let mut characters = BumpString::with_capacity_in(inner.len(), arena);
+        unescape_to(inner, |piece| characters.push_str(piece));
+        Some(characters.into_bump_str())
     }
 }
 
@@ -320,8 +339,9 @@ impl<'a> Cursor<'a, '_> {
         let kind = match self.peek() {
             Some(b'"') => Type::String { escaped: self.string()? },
             Some(b'-' | b'0'..=b'9') => {
-                self.at = number_end(self.bytes, start).map_err(no_digit)?;
-                Type::Number
+                let (end, integer) = number_end(self.bytes, start).map_err(no_digit)?;
+                self.at = end;
+                Type::Number { integer }
             }
             other => self.rare_value(other, depth)?,
         };
@@ -442,8 +462,9 @@ impl<'a> Cursor<'a, '_> {
                     Type::String { escaped }
                 }
                 Some(b'-' | b'0'..=b'9') => {
-                    at = number_end(bytes, at).map_err(no_digit)?;
-                    Type::Number
+                    let (end, integer) = number_end(bytes, at).map_err(no_digit)?;
+                    at = end;
+                    Type::Number { integer }
                 }
                 other => {
                     self.at = at;
@@ -594,13 +615,14 @@ fn some_space_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Where the number at `at` ends, or else where it lacks a digit.
+/// Where the number at `at` ends, and whether it is an integer; or else where it lacks a digit.
 #[inline]
-fn number_end(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
+fn number_end(bytes: &[u8], mut at: usize) -> Result<(usize, bool), usize> {
     if bytes.get(at) == Some(&b'-') {
         at += 1;
     }
     at = if bytes.get(at) == Some(&b'0') { at + 1 } else { digits_end(bytes, at)? };
+    let whole = at;
     if bytes.get(at) == Some(&b'.') {
         at = digits_end(bytes, at + 1)?;
     }
@@ -608,16 +630,30 @@ fn number_end(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
         let is_signed = matches!(bytes.get(at + 1), Some(b'+' | b'-'));
         at = digits_end(bytes, at + 1 + usize::from(is_signed))?;
     }
-    Ok(at)
+    Ok((at, at == whole))
 }
 
 #[inline]
 fn digits_end(bytes: &[u8], start: usize) -> Result<usize, usize> {
     let mut at = start;
-    while bytes.get(at).is_some_and(u8::is_ascii_digit) {
-        at += 1;
+    loop {
+        let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk) else { break at += few_digits(&bytes[at..]) };
+        // Below the digits there is nothing but what wraps around.
+        let above = u8x16::new(*block) - u8x16::splat(b'0');
+        let digits = above.min(u8x16::splat(9)).simd_eq(above).to_bitmask();
+        let count = digits.trailing_ones() as usize;
+        at += count;
+        if count < 16 {
+            break;
+        }
     }
     if at > start { Ok(at) } else { Err(at) }
+}
+
+/// How many digits come first, near the end of a dump.
+#[cold]
+fn few_digits(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 fn no_digit(at: usize) -> Broken {
@@ -628,23 +664,28 @@ fn hex_value(digit: u8) -> u32 {
     (digit as char).to_digit(16).unwrap_or_default()
 }
 
-/// How many bytes come before the first quote, backslash or control character: sixteen at a time.
+/// How many bytes come before the first quote, backslash or control character: as many at a time as most texts have.
 #[inline]
 fn plain_length(bytes: &[u8]) -> usize {
     let mut length = 0;
-    while let Some(block) = bytes[length..].first_chunk() {
-        let block = u8x16::new(*block);
-        let control = block.min(u8x16::splat(0x1f)).simd_eq(block);
-        let special = control | block.simd_eq(u8x16::splat(b'"')) | block.simd_eq(u8x16::splat(b'\\'));
-        let bits = special.to_bitmask();
+    while let Some([first, second]) = bytes[length..].as_chunks().0.first_chunk() {
+        let bits = special_bits(first) | special_bits(second) << 16;
         if bits != 0 {
             return length + bits.trailing_zeros() as usize;
         }
-        length += 16;
+        length += 32;
     }
     let is_special = |&byte: &u8| byte == b'"' || byte == b'\\' || byte < 0x20;
     let rest = &bytes[length..];
     length + rest.iter().position(is_special).unwrap_or(rest.len())
+}
+
+/// Which bytes are a quote, a backslash or a control character.
+#[inline]
+fn special_bits(block: &[u8; 16]) -> u32 {
+    let block = u8x16::new(*block);
+    let control = block.min(u8x16::splat(0x1f)).simd_eq(block);
+    (control | block.simd_eq(u8x16::splat(b'"')) | block.simd_eq(u8x16::splat(b'\\'))).to_bitmask()
 }
 
 /// The characters of a key after unescaping.
@@ -656,15 +697,23 @@ pub fn key_characters(raw: &str, escaped: bool) -> Cow<'_, str> {
 /// The characters that a checked string's inner text stands for.
 fn unescape(raw: &str) -> String {
     let mut characters = String::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some(at) = rest.find('\\') {
-        characters.push_str(&rest[..at]);
-        let (character, length) = unescape_one(&rest.as_bytes()[at..]);
-        characters.push(character);
-        rest = &rest[at + length..];
-    }
-    characters.push_str(rest);
+    unescape_to(raw, |piece| characters.push_str(piece));
     characters
+}
+
+/// As before, piece by piece.
+fn unescape_to(mut raw: &str, mut push: impl FnMut(&str)) {
+    loop {
+        // It has neither quotes nor control characters but behind a backslash.
+        let (plain, rest) = raw.split_at(plain_length(raw.as_bytes()));
+        push(plain);
+        if rest.is_empty() {
+            return;
+        }
+        let (character, length) = unescape_one(rest.as_bytes());
+        push(character.encode_utf8(&mut [0; 4]));
+        raw = &rest[length..];
+    }
 }
 
 /// The character of the escape that `bytes` starts with, and the escape's length.

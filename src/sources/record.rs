@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use bumpalo::Bump;
 use bumpalo::collections::String as BumpString;
+use wide::u8x16;
 
 use super::Source;
 use crate::model::json::{Broken, Key, Member, Nobody, Reader, TakeMembers, Type, Value, key_characters};
@@ -32,8 +33,9 @@ const OTHER: u8 = u8::MAX;
 /// How many keys are learned, and how many of them are looked at before a key is taken for a new one.
 const MOST_LEARNED: usize = 64;
 const LOOK_AHEAD: usize = 4;
-/// So many bytes of a key are compared at once, twice.
-const HALF: usize = size_of::<u128>();
+/// Bytes of a key that are compared in one step, as two halves.
+const KEY: usize = 2 * HALF;
+const HALF: usize = size_of::<u8x16>();
 /// With more unknown members than this, their keys are compared through a tree.
 const FEW_OTHERS: usize = 16;
 /// How many members of an inner object columns may take.
@@ -44,9 +46,8 @@ const MOST_INNER: usize = 4;
 struct Learned {
     /// Quotes, key and colon.
     text: Box<[u8]>,
-    /// The first and the next bytes of it, and which bits of them count: two comparisons take less time than one of any
-    /// length.
-    halves: [(u128, u128); 2],
+    /// The first and the next bytes of it, and which bits of them count: that takes less time than a comparison of any length.
+    halves: [(u8x16, u8x16); 2],
     /// Its documented number, or [`OTHER`].
     number: u8,
 }
@@ -55,21 +56,19 @@ impl Learned {
     fn new(raw: &str, number: u8) -> Self {
         let text = format!("\"{raw}\":").into_bytes();
         let half = |from: usize| {
-            let block = |byte: &dyn Fn(u8) -> u8| {
-                u128::from_le_bytes(std::array::from_fn(|at| text.get(from + at).map_or(0, |there| byte(*there))))
-            };
-            (block(&|byte| byte), block(&|_| u8::MAX))
+            let bytes =
+                |of: &dyn Fn(u8) -> u8| std::array::from_fn(|at| text.get(from + at).map_or(0, |byte| of(*byte)));
+            (u8x16::new(bytes(&|byte| byte)), u8x16::new(bytes(&|_| u8::MAX)))
         };
         Self { halves: [half(0), half(HALF)], text: text.into(), number }
     }
 
     #[inline]
     fn begins(&self, rest: &[u8]) -> bool {
-        let Some([first, second]) = rest.as_chunks().0.first_chunk::<2>() else { return self.begins_end(rest) };
-        let is_half = |bytes, (half, mask)| u128::from_le_bytes(bytes) & mask == half;
-        is_half(*first, self.halves[0])
-            && is_half(*second, self.halves[1])
-            && (self.text.len() <= 2 * HALF || self.begins_end(rest))
+        let Some([first, second]) = rest.as_chunks().0.first_chunk() else { return self.begins_end(rest) };
+        let same = |bytes: &[u8; HALF], (half, mask): (u8x16, u8x16)| (u8x16::new(*bytes) & mask).simd_eq(half);
+        let both = same(first, self.halves[0]) & same(second, self.halves[1]);
+        both.to_bitmask() == u32::from(u16::MAX) && (self.text.len() <= KEY || self.begins_end(rest))
     }
 
     /// As before, for a long key, or the last bytes of a dump.
@@ -249,7 +248,7 @@ impl<'a> Record<'a> {
     #[inline]
     pub fn id(&self, number: usize) -> Result<Text<'a>, Reject> {
         let Some(value) = self.value_of(number) else { return Ok(None) };
-        value.plain().map_or_else(|| self.field(number, value).id(), |text| Ok(filled(text)))
+        plain_id(value).map_or_else(|| self.field(number, value).id(), |text| Ok(filled(text)))
     }
 
     /// The id that makes the key.
@@ -277,7 +276,7 @@ impl<'a> Record<'a> {
     pub fn number(&self, number: usize) -> Result<Text<'a>, Reject> {
         let Some(value) = self.value_of(number) else { return Ok(None) };
         match value.kind {
-            Type::Number => Ok(Some(value.raw)),
+            Type::Number { .. } => Ok(Some(value.raw)),
             _ => Err(self.field(number, value).wrong_type("a number")),
         }
     }
@@ -314,7 +313,7 @@ impl<'a> Record<'a> {
     /// A number or a string that holds one, as text: how Unix times come.
     pub fn number_or_text(&self, number: usize) -> Result<Text<'a>, Reject> {
         self.get(number).map_or(Ok(None), |field| match field.value.kind {
-            Type::Number => Ok(Some(field.value.raw)),
+            Type::Number { .. } => Ok(Some(field.value.raw)),
             Type::String { .. } => field.characters().map(filled),
             _ => Err(field.wrong_type("a number or a string")),
         })
@@ -530,7 +529,7 @@ impl<'a> Object<'_, 'a> {
     #[inline]
     pub fn id(&self, number: usize) -> Result<Text<'a>, Reject> {
         let Some(value) = self.value_of(number) else { return Ok(None) };
-        value.plain().map_or_else(|| self.field(number, value).id(), |text| Ok(filled(text)))
+        plain_id(value).map_or_else(|| self.field(number, value).id(), |text| Ok(filled(text)))
     }
 
     /// An amount, and whether float noise was repaired in it.
@@ -573,20 +572,14 @@ impl<'a> Field<'a> {
 
     #[inline(never)]
     fn characters(&self) -> Result<&'a str, Reject> {
-        if let Some(text) = self.value.plain() {
-            return Ok(text);
-        }
-        let text = self.value.characters().ok_or_else(|| self.wrong_type("a string"))?;
-        Ok(self.made.alloc_str(&text))
+        self.value.characters_in(self.made).ok_or_else(|| self.wrong_type("a string"))
     }
 
     #[inline(never)]
     fn id(&self) -> Result<Text<'a>, Reject> {
         match self.value.kind {
             Type::String { .. } => self.characters().map(filled),
-            Type::Number if !self.value.raw.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) => {
-                Ok(Some(self.value.raw))
-            }
+            Type::Number { integer: true } => Ok(Some(self.value.raw)),
             _ => Err(self.wrong_type("a string or an integer")),
         }
     }
@@ -594,7 +587,7 @@ impl<'a> Field<'a> {
     #[inline(never)]
     fn amount(&self, unit: Unit) -> Result<(Option<Amount>, bool), Reject> {
         let result = match self.value.kind {
-            Type::Number => Written::Number(self.value.raw).amount(unit),
+            Type::Number { .. } => Written::Number(self.value.raw).amount(unit),
             Type::String { .. } => Written::String(self.characters()?).amount(unit),
             _ => return Err(self.wrong_type("a number or a string")),
         };
@@ -608,10 +601,19 @@ impl<'a> Field<'a> {
     }
 }
 
+/// The text of an id that needs no unescaping, as [`Field::id`] reads it.
+#[inline]
+fn plain_id<'a>(value: &Value<'a>) -> Option<&'a str> {
+    match value.kind {
+        Type::Number { integer: true } => Some(value.raw),
+        _ => value.plain(),
+    }
+}
+
 /// A number that is an amount, as [`Field::amount`] reads it.
 #[inline]
 fn plain_amount(value: &Value<'_>, unit: Unit) -> Option<(Option<Amount>, bool)> {
-    let Type::Number = value.kind else { return None };
+    let Type::Number { .. } = value.kind else { return None };
     Written::Number(value.raw).amount(unit).ok().map(|read| (Some(read.amount), read.repaired))
 }
 

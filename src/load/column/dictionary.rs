@@ -26,21 +26,11 @@ pub(super) struct Key {
 }
 
 impl Key {
+    /// That of the text which the first `length` bytes of `from` are.
     #[inline]
-    pub(super) fn of_text(text: &[u8]) -> Self {
-        let word = |bytes: &[u8; 4]| u64::from(u32::from_le_bytes(*bytes));
-        let (first, last) = match (text.first_chunk(), text.last_chunk()) {
-            (Some(first), Some(last)) if text.len() > SHORT => {
-                (hash_long(text, u64::from_le_bytes(*last)), u64::from_le_bytes(*first))
-            }
-            (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
-            _ => match (text.first_chunk(), text.last_chunk(), text) {
-                (Some(first), Some(last), _) => (word(first), word(last)),
-                (.., [a, b @ ..]) => (u64::from(*a), b.iter().fold(0, |all, byte| all << 8 | u64::from(*byte))),
-                (.., []) => (0, 0),
-            },
-        };
-        Self { first, last, length: u32::try_from(text.len()).unwrap_or(u32::MAX) }
+    pub(super) fn of_text(from: &[u8], length: usize) -> Self {
+        let (first, last) = if length > SHORT { long(&from[..length]) } else { short(from, length) };
+        Self { first, last, length: u32::try_from(length).unwrap_or(u32::MAX) }
     }
 
     #[inline]
@@ -61,14 +51,32 @@ impl Key {
     }
 }
 
-/// A hash of a text that ends with `last`.
+/// A text of at most sixteen bytes; what comes behind it is read too and left out, so that all take the same steps.
 #[inline]
-fn hash_long(text: &[u8], last: u64) -> u64 {
+fn short(from: &[u8], length: usize) -> (u64, u64) {
+    let bytes = from.first_chunk().map_or_else(|| padded(&from[..length]), |bytes| u128::from_le_bytes(*bytes));
+    let unused = u128::BITS - 8 * u32::try_from(length).expect("it is short");
+    let text = bytes & u128::MAX.checked_shr(unused).unwrap_or(0);
+    #[allow(clippy::cast_possible_truncation, reason = "the one half, and then the other")]
+    (text as u64, (text >> 64) as u64)
+}
+
+/// The same for one near the end of its column.
+#[cold]
+fn padded(text: &[u8]) -> u128 {
+    text.iter().rev().fold(0, |all, byte| all << 8 | u128::from(*byte))
+}
+
+/// A hash of a text of more than sixteen bytes, and the first of them.
+#[inline]
+fn long(text: &[u8]) -> (u64, u64) {
+    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
+    let (first, last) = (text.first_chunk().map_or(0, word), text.last_chunk().map_or(0, word));
     if text.len() > LONG {
-        return XxHash3_64::oneshot(text);
+        return (XxHash3_64::oneshot(text), first);
     }
     let (words, _) = text.as_chunks();
-    words.iter().fold(mix(last, SECRET), |hash, word| mix(hash ^ u64::from_le_bytes(*word), SECRET))
+    (words.iter().fold(mix(last, SECRET), |hash, bytes| mix(hash ^ word(bytes), SECRET)), first)
 }
 
 #[inline]
@@ -119,10 +127,10 @@ impl Dictionary {
         self.page.len() >= MOST_BYTES || self.steps > MOST_STEPS
     }
 
-    /// The entry of a text.
+    /// The entry of the text which the first `length` bytes of `from` are.
     #[inline]
-    pub(super) fn entry_of_text(&mut self, text: &[u8]) -> u32 {
-        let key = Key::of_text(text);
+    pub(super) fn entry_of_text(&mut self, from: &[u8], length: usize) -> u32 {
+        let (key, text) = (Key::of_text(from, length), &from[..length]);
         self.find(key, |all, start| all[start..].starts_with(text)).unwrap_or_else(|| {
             self.page.extend_from_slice(&key.length.to_le_bytes());
             let start = self.page.len();

@@ -169,16 +169,16 @@ pub(super) fn push_characters(page: &[Slice<'_>], number: usize, all: &mut Vec<u
 /// The texts of a slice that are not null.
 pub(super) fn texts<'c>(slice: &Slice<'c>, number: usize) -> impl Iterator<Item = &'c [u8]> {
     let same = slice.same(number).map(|same| std::iter::repeat_n(same, slice.rows));
-    own_texts(slice, number).chain(same.into_iter().flatten())
+    own_texts(slice, number).map(|(from, length)| &from[..length]).chain(same.into_iter().flatten())
 }
 
-/// The texts of a slice that are not null, unless all rows have the same.
-pub(super) fn own_texts<'c>(slice: &Slice<'c>, number: usize) -> impl Iterator<Item = &'c [u8]> {
+/// The texts of a slice that are not null, unless all rows have the same: the characters from each one on, and its length.
+pub(super) fn own_texts<'c>(slice: &Slice<'c>, number: usize) -> impl Iterator<Item = (&'c [u8], usize)> {
     let (offsets, characters) = slice.texts(number).unwrap_or_default();
     let mut rest = characters;
     offsets.iter().zip(offsets.iter().skip(1)).filter_map(move |(start, end)| {
-        let text;
-        (text, rest) = rest.split_at((end - start).cast_unsigned() as usize);
-        (!text.is_empty()).then_some(text)
+        let (from, length) = (rest, (end - start).cast_unsigned() as usize);
+        rest = &rest[length..];
+        (length > 0).then_some((from, length))
     })
 }

@@ -40,7 +40,7 @@ impl Look {
                     let values = slices.iter().map(|slice| slice.rows).sum();
                     return Self::Of(texts(usual, Sample { values, different: 1 }));
                 }
-                texts(usual, Sample::of(some_texts(slices, number, SAMPLE).map(Key::of_text)))
+                texts(usual, Sample::of(some_texts(slices, number, SAMPLE).map(|text| Key::of_text(text, text.len()))))
             }
             (Kind::Amount | Kind::Time, usual) => {
                 numbers(usual, Sample::of(some_numbers(slices, number, SAMPLE).map(Key::of_number)))

@@ -208,14 +208,14 @@ impl Encoder<'_> {
         for slice in slices {
             Rows::push_levels_of_texts(levels, slice, self.number);
             if let Some(same) = slice.same(self.number) {
-                let entry = enter(same, page, dictionary, &mut extremes);
+                let entry = enter(same, same.len(), page, dictionary, &mut extremes);
                 dictionary.indices.resize(dictionary.indices.len() + slice.rows, entry);
                 text_bytes += same.len() * slice.rows;
             }
-            for text in own_texts(slice, self.number) {
-                let entry = enter(text, page, dictionary, &mut extremes);
+            for (from, length) in own_texts(slice, self.number) {
+                let entry = enter(from, length, page, dictionary, &mut extremes);
                 dictionary.indices.push(entry);
-                text_bytes += text.len();
+                text_bytes += length;
             }
             if dictionary.is_useless() {
                 return None;
@@ -250,12 +250,19 @@ fn folded(mut filter: Sbbf) -> Sbbf {
     filter
 }
 
-/// Enters a text of page number `page` in a dictionary; the number of its entry.
+/// Enters the text which the first `length` bytes of `from` are, of page number `page`, in a dictionary; the number of its
+/// entry.
 #[inline]
-fn enter<'t>(text: &'t [u8], page: u32, dictionary: &mut Dictionary, extremes: &mut Extremes<'t>) -> u32 {
-    let entry = dictionary.entry_of_text(text);
+fn enter<'t>(
+    from: &'t [u8],
+    length: usize,
+    page: u32,
+    dictionary: &mut Dictionary,
+    extremes: &mut Extremes<'t>,
+) -> u32 {
+    let entry = dictionary.entry_of_text(from, length);
     if dictionary.see(entry, page) {
-        extremes.add(text);
+        extremes.add(&from[..length]);
     }
     entry
 }

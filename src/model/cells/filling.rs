@@ -29,24 +29,48 @@ const TEXTS: u64 = {
 };
 
 /// Rows on their way into cells.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Filling {
-    rows: Vec<Row>,
-    /// What the rows have, in the order of the columns, and how much of it is used.
+    added: Added,
+    /// What the rows have, in the order of the columns.
     views: Vec<View>,
     numbers: Vec<i64>,
-    views_used: usize,
-    numbers_used: usize,
-    /// Texts that do not stand in the chunk.
-    own: Vec<u8>,
-    seen: [Seen; COLUMNS.len()],
-    /// Bits of the columns that any row has, that all have, and of which two rows have different texts.
-    any: u64,
-    all: u64,
-    varied: u64,
+    texts: Texts,
     /// Where the columns go that have values.
     texts_to: Vec<TextsTo>,
     numbers_to: Vec<NumbersTo>,
+}
+
+/// The rows, how much they use of what they have, and bits of the columns that any row has and that all have.
+#[derive(Debug)]
+struct Added {
+    rows: Vec<Row>,
+    views: usize,
+    numbers: usize,
+    any: u64,
+    all: u64,
+}
+
+impl Default for Added {
+    fn default() -> Self {
+        Self { rows: Vec::new(), views: 0, numbers: 0, any: 0, all: u64::MAX }
+    }
+}
+
+/// What is known of the rows' texts.
+#[derive(Debug)]
+struct Texts {
+    /// Those that do not stand in the chunk.
+    own: Vec<u8>,
+    seen: [Seen; COLUMNS.len()],
+    /// Bits of the columns of which two rows have different texts.
+    varied: u64,
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        Self { own: Vec::new(), seen: [Seen::default(); COLUMNS.len()], varied: 0 }
+    }
 }
 
 /// A row: which columns it has, and where what it has begins.
@@ -102,31 +126,15 @@ struct NumbersTo {
     start: usize,
 }
 
-impl Default for Filling {
-    fn default() -> Self {
-        Self {
-            rows: Vec::new(),
-            views: Vec::new(),
-            numbers: Vec::new(),
-            views_used: 0,
-            numbers_used: 0,
-            own: Vec::new(),
-            seen: [Seen::default(); COLUMNS.len()],
-            any: 0,
-            all: u64::MAX,
-            varied: 0,
-            texts_to: Vec::new(),
-            numbers_to: Vec::new(),
-        }
-    }
-}
-
 /// A row that is being added; what it has is told in the order of the columns.
 pub(in crate::model) struct Line<'f> {
-    filling: &'f mut Filling,
+    added: &'f mut Added,
+    texts: &'f mut Texts,
     chunk: &'f [u8],
     row: Row,
-    /// How many places are used.
+    /// Where what it has goes, and how many places are used.
+    to_views: &'f mut [View; COLUMNS.len()],
+    to_numbers: &'f mut [i64; COLUMNS.len()],
     views: usize,
     numbers: usize,
 }
@@ -137,55 +145,45 @@ impl Line<'_> {
         let Some(text) = text else { return };
         // A piece of the chunk is told by its address alone, as no other text can have one in there.
         let start = text.as_ptr().addr().wrapping_sub(self.chunk.as_ptr().addr());
-        if start < self.chunk.len() && self.filling.varied >> number & 1 == 1 {
-            self.view(number, View { start: index(start), length: index(text.len()) });
+        let view = if start < self.chunk.len() && self.texts.varied >> number & 1 == 1 {
+            View { start: index(start), length: index(text.len()) }
         } else {
-            self.other_text(number, text.as_bytes(), start);
-        }
-    }
-
-    /// As before, where the text does not stand in the chunk, or all texts of the column are the same so far.
-    #[inline(never)]
-    fn other_text(&mut self, number: usize, text: &[u8], start: usize) {
-        let view = match start < self.chunk.len() {
-            true => View { start: index(start), length: index(text.len()) },
-            false => self.filling.keep(text, number),
+            self.texts.see(number, text.as_bytes(), start, self.chunk)
         };
-        self.filling.compare(view, number, self.chunk);
         self.view(number, view);
     }
 
     /// As [`Self::text`], of one of our own words, which is told by where it stands.
     #[inline]
     pub(in crate::model) fn word(&mut self, number: usize, word: &'static str) {
-        let seen = &mut self.filling.seen[number];
-        if std::ptr::eq(word, seen.word) {
-            let last = seen.last;
-            self.view(number, last);
+        let seen = &mut self.texts.seen[number];
+        let view = if std::ptr::eq(word, seen.word) {
+            seen.last
         } else {
             seen.word = word;
-            self.other_text(number, word.as_bytes(), usize::MAX);
-        }
+            self.texts.see(number, word.as_bytes(), usize::MAX, self.chunk)
+        };
+        self.view(number, view);
     }
 
     /// As [`Self::text`], of three letters that often are the same again.
     #[inline]
     pub(in crate::model) fn code(&mut self, number: usize, code: Option<[u8; 3]>) {
         let Some(code) = code else { return };
-        let seen = &mut self.filling.seen[number];
-        if seen.code == code {
-            let last = seen.last;
-            self.view(number, last);
+        let seen = &mut self.texts.seen[number];
+        let view = if seen.code == code {
+            seen.last
         } else {
             seen.code = code;
-            self.other_text(number, &code, usize::MAX);
-        }
+            self.texts.see(number, &code, usize::MAX, self.chunk)
+        };
+        self.view(number, view);
     }
 
     #[inline]
     fn view(&mut self, number: usize, view: View) {
-        self.filling.seen[number].bytes += view.length as usize;
-        self.filling.views[self.views] = view;
+        self.texts.seen[number].bytes += view.length as usize;
+        self.to_views[self.views] = view;
         self.views += 1;
         self.row.has |= 1 << number;
     }
@@ -193,58 +191,47 @@ impl Line<'_> {
     #[inline]
     pub(in crate::model) fn number(&mut self, number: usize, value: Option<i64>) {
         if let Some(value) = value {
-            self.filling.numbers[self.numbers] = value;
+            self.to_numbers[self.numbers] = value;
             self.numbers += 1;
             self.row.has |= 1 << number;
         }
     }
 
     /// Ends the row.
+    #[inline]
     pub(in crate::model) fn end(self) {
-        let Self { filling, row, views, numbers, .. } = self;
-        (filling.views_used, filling.numbers_used) = (views, numbers);
-        filling.any |= row.has;
-        filling.all &= row.has;
-        filling.rows.push(row);
+        let Self { added, row, views, numbers, .. } = self;
+        added.views += views;
+        added.numbers += numbers;
+        added.any |= row.has;
+        added.all &= row.has;
+        added.rows.push(row);
     }
 }
 
-impl Filling {
-    /// Adds a row of a chunk, where its texts stand as far as they were not changed.
-    pub(in crate::model) fn line<'f>(&'f mut self, chunk: &'f [u8], (start, end): (usize, usize)) -> Line<'f> {
-        let record = (index(start), index(end));
-        let (views, numbers) = (self.views_used, self.numbers_used);
-        let row = Row { has: 0, record, view: index(views), number: index(numbers) };
-        if self.views.len() < views + COLUMNS.len() {
-            self.views.resize(2 * views + COLUMNS.len(), View::default());
-        }
-        if self.numbers.len() < numbers + COLUMNS.len() {
-            self.numbers.resize(2 * numbers + COLUMNS.len(), 0);
-        }
-        // What comes next is written there.
-        ask_for_all(&self.views[views + MOST_VIEWS..][..MOST_VIEWS]);
-        ask_for_all(&self.numbers[numbers + MOST_NUMBERS..][..MOST_NUMBERS]);
-        Line { filling: self, chunk, row, views, numbers }
+impl Texts {
+    /// Sees a text of a column that begins at `start` in the chunk, or stands elsewhere, and keeps it then.
+    #[inline(never)]
+    fn see(&mut self, number: usize, text: &[u8], start: usize, chunk: &[u8]) -> View {
+        let view = match start < chunk.len() {
+            true => View { start: index(start), length: index(text.len()) },
+            false => self.keep(text, number),
+        };
+        let last = std::mem::replace(&mut self.seen[number].last, view);
+        let differs = view != last && last.length > 0 && (view.length != last.length || text != self.text(last, chunk));
+        self.varied |= u64::from(differs) << number;
+        view
     }
 
     /// Keeps a copy of a text that is not in the chunk; the column's last one often is the same.
-    #[inline(never)]
     fn keep(&mut self, text: &[u8], number: usize) -> View {
         let (last, length) = (self.seen[number].last, index(text.len()));
-        if last.length == length && last.start & OWN != 0 && self.from(last, &[])[..text.len()] == *text {
+        if last.length == length && last.start & OWN != 0 && self.text(last, &[]) == text {
             return last;
         }
         let start = index(self.own.len()) | OWN;
         self.own.extend_from_slice(text);
         View { start, length }
-    }
-
-    /// Notes that the column's last text is this one, and whether it was another before.
-    fn compare(&mut self, view: View, number: usize, chunk: &[u8]) {
-        let last = std::mem::replace(&mut self.seen[number].last, view);
-        let text = |view| self.text(view, chunk);
-        let differs = view != last && last.length > 0 && (view.length != last.length || text(view) != text(last));
-        self.varied |= u64::from(differs) << number;
     }
 
     /// The bytes from the start of a text on.
@@ -260,26 +247,55 @@ impl Filling {
         &self.from(view, chunk)[..view.length as usize]
     }
 
+    /// Forgets those of a chunk.
+    fn clear(&mut self) {
+        self.own.clear();
+        self.own.shrink_to(MOST_OWN);
+        self.seen = [Seen::default(); COLUMNS.len()];
+        self.varied = 0;
+    }
+}
+
+impl Filling {
+    /// Adds a row of a chunk, where its texts stand as far as they were not changed.
+    #[inline]
+    pub(in crate::model) fn line<'f>(&'f mut self, chunk: &'f [u8], (start, end): (usize, usize)) -> Line<'f> {
+        const ROOM: &str = "there is room for all columns";
+        let Self { added, views, numbers, texts, .. } = self;
+        let row =
+            Row { has: 0, record: (index(start), index(end)), view: index(added.views), number: index(added.numbers) };
+        if views.len() < added.views + COLUMNS.len() {
+            views.resize(2 * added.views + COLUMNS.len(), View::default());
+        }
+        if numbers.len() < added.numbers + COLUMNS.len() {
+            numbers.resize(2 * added.numbers + COLUMNS.len(), 0);
+        }
+        let to_views = views[added.views..].first_chunk_mut().expect(ROOM);
+        let to_numbers = numbers[added.numbers..].first_chunk_mut().expect(ROOM);
+        // What comes next is written there.
+        ask_for_all(&to_views[MOST_VIEWS..][..MOST_VIEWS]);
+        ask_for_all(&to_numbers[MOST_NUMBERS..][..MOST_NUMBERS]);
+        Line { added, texts, chunk, row, to_views, to_numbers, views: 0, numbers: 0 }
+    }
+
     /// Moves the rows of the chunk to `cells`, in place of what was there. With an `order`, row i is the row that was added
     /// as number `order[i]`.
     pub fn take(&mut self, order: Option<&[u32]>, chunk: &[u8], cells: &mut Cells) {
         self.lay_out(chunk, cells);
         match order {
-            None => self.copy(0..self.rows.len(), chunk, cells),
+            None => self.copy(0..self.added.rows.len(), chunk, cells),
             Some(order) => self.copy(order.iter().map(|&row| row as usize), chunk, cells),
         }
-        self.rows.clear();
-        (self.views_used, self.numbers_used) = (0, 0);
-        self.own.clear();
-        self.own.shrink_to(MOST_OWN);
-        self.seen = [Seen::default(); COLUMNS.len()];
-        (self.any, self.all, self.varied) = (0, u64::MAX, 0);
+        let rows = std::mem::take(&mut self.added.rows);
+        self.added = Added { rows, ..Added::default() };
+        self.added.rows.clear();
+        self.texts.clear();
     }
 
     /// Gives each column its place in `cells`, and copies the texts that stand once.
     fn lay_out(&mut self, chunk: &[u8], cells: &mut Cells) {
-        let rows = self.rows.len();
-        let same = self.all & !self.varied;
+        let (rows, any) = (self.added.rows.len(), self.added.any);
+        let same = self.added.all & !self.texts.varied;
         let (mut offsets, mut characters, mut numbers) = (0, 0, 0);
         let (mut texts_to, mut numbers_to) = (std::mem::take(&mut self.texts_to), std::mem::take(&mut self.numbers_to));
         texts_to.clear();
@@ -287,9 +303,9 @@ impl Filling {
         cells.rows = rows;
         cells.places.clear();
         cells.characters.truncate(1);
-        for (number, seen) in self.seen.iter().enumerate() {
+        for (number, seen) in self.texts.seen.iter().enumerate() {
             let bit = 1 << number;
-            if self.any & bit == 0 {
+            if any & bit == 0 {
                 cells.places.push(Place::Null);
             } else if TEXTS & bit == 0 {
                 cells.places.push(Place::Numbers(small(numbers)));
@@ -322,7 +338,7 @@ impl Filling {
         fit(&mut cells.numbers, numbers);
         for to in &texts_to {
             if to.is_same {
-                let text = self.text(self.seen[to.bit.trailing_zeros() as usize].last, chunk);
+                let text = self.texts.text(self.texts.seen[to.bit.trailing_zeros() as usize].last, chunk);
                 cells.characters[0][to.start..][..text.len()].copy_from_slice(text);
             } else {
                 cells.offsets[to.offsets] = 0;
@@ -334,7 +350,7 @@ impl Filling {
     /// Asks for what a row takes.
     #[inline]
     fn ask_for_row(&self, row: usize, chunk: &[u8]) {
-        let Row { record: (start, end), view, number, .. } = self.rows[row];
+        let Row { record: (start, end), view, number, .. } = self.added.rows[row];
         ask_for_record(&chunk[start as usize..end as usize]);
         ask_for_all(&self.views[view as usize..][..MOST_VIEWS]);
         ask_for_all(&self.numbers[number as usize..][..MOST_NUMBERS]);
@@ -346,7 +362,7 @@ impl Filling {
         let (mut soon, mut later) = (order.clone().skip(SOON), order.clone().skip(2 * SOON));
         for (at, row) in order.enumerate() {
             if let Some(row) = later.next() {
-                ask_for_one(&self.rows, row);
+                ask_for_one(&self.added.rows, row);
             }
             if let Some(row) = soon.next() {
                 self.ask_for_row(row, chunk);
@@ -360,7 +376,7 @@ impl Filling {
                     ask_for_one(&cells.numbers, to.start + next);
                 }
             }
-            let Row { has, view, number, .. } = self.rows[row];
+            let Row { has, view, number, .. } = self.added.rows[row];
             let mut views = self.views[view as usize..].iter();
             for to in &mut texts_to {
                 if has & to.bit != 0 {
@@ -370,7 +386,7 @@ impl Filling {
                     }
                     let all = if to.buffer == 0 { &mut *shared } else { &mut large[to.buffer - 1] };
                     ask_for_one(all, to.at + 2 * LINE);
-                    copy_text(self.from(view, chunk), view.length as usize, &mut all[to.at..]);
+                    copy_text(self.texts.from(view, chunk), view.length as usize, &mut all[to.at..]);
                     to.at += view.length as usize;
                 }
                 cells.offsets[to.offsets + at + 1] = offset(to.at - to.start);
@@ -448,7 +464,7 @@ mod tests {
             line.text(TRANSACTION_ID, text);
             line.end();
         }
-        assert_eq!(filling.own, b"own");
+        assert_eq!(filling.texts.own, b"own");
         let same = texts_of(&chunk, &[Some(&chunk[4..7]), Some(&chunk[8..11]), Some("two")], None);
         assert!(matches!(same.places[TRANSACTION_ID], Place::Same { length: 3, .. }));
         assert_eq!(same.text(TRANSACTION_ID, 2), b"two");
