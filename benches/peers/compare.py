@@ -32,11 +32,11 @@ ONLY_ENVELOPES = {"duckdb-read-json"}
 
 def generate(options, shape):
     """Dumps of a shape, kept for the next run."""
-    folder = options.work / f"dumps-{shape}-{options.size}"
+    folder = options.work / f"dumps-{shape}-{options.size}-{options.order}"
     if not folder.exists():
         unfinished = folder.with_suffix(".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        flags = ["--size", options.size, "--shape", shape, "--order", "random"]
+        flags = ["--size", options.size, "--shape", shape, "--order", options.order]
         subprocess.run([options.release / "examples" / "generate", unfinished, *flags], check=True, stdout=sys.stderr)
         unfinished.rename(folder)
     return folder
@@ -120,6 +120,8 @@ def main():
     parser.add_argument("--release", type=pathlib.Path, required=True, help="where paynorm was built")
     parser.add_argument("--work", type=pathlib.Path, required=True, help="where dumps and outputs go")
     parser.add_argument("--size", default="1GB", help="of the dumps of each shape")
+    order = "of the records' times: anywhere, which is the hardest, or ascending with the files"
+    parser.add_argument("--order", choices=["random", "time"], default="random", help=order)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--shapes", nargs="+", choices=["ndjson", "envelope"], default=["ndjson", "envelope"])
@@ -128,7 +130,7 @@ def main():
     options.work = options.work.absolute()
     figures = {shape: compare(options, shape) for shape in options.shapes}
     rows = {shape: check(options, shape, figures[shape]) for shape in options.shapes}
-    print(f"{options.size} of dumps, {options.threads} threads, medians of {options.rounds} rounds:\n")
+    print(f"{options.size} of dumps, times {options.order}, {options.threads} threads, medians of {options.rounds} rounds:\n")
     print("| input | program | wall | user + system | peak memory | output | rows | wall / paynorm's |")
     print("|---|---|---|---|---|---|---|---|")
     for shape in options.shapes:

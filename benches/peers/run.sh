@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures paynorm beside DuckDB, Polars and ClickHouse on the same dumps and prints a table; README.md says how.
-# Flags are those of compare.py: --size 1GB, --rounds 5, --threads 2, --shapes, --peers.
+# Flags are those of compare.py: --size 1GB, --order random, --rounds 5, --threads 2, --shapes, --peers.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -101,27 +101,40 @@ impl RowFacts {
     }
 
     /// What it adds to which cells: to one, or where its amounts are in different currencies, to one for each.
+    #[inline]
     pub(super) fn each(&self, mut add: impl FnMut(Cell, Totals)) {
-        let Amounts { gross, fee, net, check } = self.amounts;
-        let (month, state, classification) = (self.month, self.state, self.classification);
-        let cell = |money: Option<&Money>| {
-            let currency = money.and_then(|money| money.currency);
-            Cell { month, currency, classification, state, amount_check: check }
-        };
-        let first = cell(self.amounts.first());
-        if check != AmountCheck::MixedCurrency {
-            return add(first, Totals { rows: 1, gross: gross.into(), fee: fee.into(), net: net.into() });
+        let Amounts { gross, fee, net, check } = &self.amounts;
+        if *check == AmountCheck::MixedCurrency {
+            return self.each_mixed(add);
         }
+        let totals = Totals { rows: 1, gross: (*gross).into(), fee: (*fee).into(), net: (*net).into() };
+        add(self.cell(self.amounts.first()), totals);
+    }
+
+    #[cold]
+    fn each_mixed(&self, mut add: impl FnMut(Cell, Totals)) {
+        let Amounts { gross, fee, net, .. } = self.amounts;
         let none = Totals::default();
-        add(first, Totals { rows: 1, ..none });
+        add(self.cell(self.amounts.first()), Totals { rows: 1, ..none });
         for (money, totals) in [
             (gross, Totals { gross: gross.into(), ..none }),
             (fee, Totals { fee: fee.into(), ..none }),
             (net, Totals { net: net.into(), ..none }),
         ] {
             if money.is_some() {
-                add(cell(money.as_ref()), totals);
+                add(self.cell(money.as_ref()), totals);
             }
+        }
+    }
+
+    /// The cell for amounts in the currency of `money`.
+    fn cell(&self, money: Option<&Money>) -> Cell {
+        Cell {
+            month: self.month,
+            currency: money.and_then(|money| money.currency),
+            classification: self.classification,
+            state: self.state,
+            amount_check: self.amounts.check,
         }
     }
 }

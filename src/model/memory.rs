@@ -6,7 +6,7 @@ pub(crate) const LINE: usize = 64;
 
 /// Asks for the line in which a value begins.
 #[inline]
-fn ask_for<T>(value: &T) {
+pub(crate) fn ask_for<T>(value: &T) {
     #[cfg(target_arch = "x86_64")]
     safe_arch::prefetch_t0(value);
     #[cfg(not(target_arch = "x86_64"))]

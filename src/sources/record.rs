@@ -158,6 +158,8 @@ struct Other<'a> {
 #[derive(Debug)]
 pub struct Record<'a> {
     documented: &'static [Documented],
+    /// Bits of the documented members that go to their place alone.
+    plain: u64,
     /// What tells the source: bits of the documented members that must all be there, in any of these groups.
     told_by: Vec<u64>,
     /// Where texts are kept that do not stand in the record as they are.
@@ -179,8 +181,11 @@ impl<'a> Record<'a> {
         let documented = source.documented();
         let number = |name: &&str| documented.iter().position(|documented| documented.name == *name);
         let bit = |name| 1 << number(name).expect("what tells a source is documented");
+        assert!(documented.len() < 63, "a bit for each, and one for what is not documented");
+        let is_plain = |(_, documented): &(usize, &Documented)| !documented.extra && documented.inner.is_empty();
         Self {
             documented,
+            plain: documented.iter().enumerate().filter(is_plain).map(|(number, _)| 1 << number).sum(),
             told_by: source.told_by().iter().map(|group| group.iter().map(bit).sum()).collect(),
             made,
             slots: vec![Value { raw: "", kind: Type::Null }; documented.len()],
@@ -393,7 +398,26 @@ impl<'a> TakeMembers<'a> for Record<'a> {
     }
 
     #[inline]
-    fn take(&mut self, text: &'a str, key: Key, value: Value<'a>) -> Result<(), Broken> {
+    fn take(&mut self, text: &'a str, key: Key, Value { raw, kind }: Value<'a>) -> Result<(), Broken> {
+        // The bit of what is not documented is never a plain one.
+        let bit = 1_u64.wrapping_shl(self.expected.met.into());
+        if self.plain & bit & !self.present == 0 {
+            return self.take_rare(text, key, raw, kind);
+        }
+        self.present |= bit;
+        // One by one: a value that is put together first is read in larger parts than it was written in, and waited for.
+        let slot = &mut self.slots[usize::from(self.expected.met)];
+        slot.raw = raw;
+        slot.kind = kind;
+        Ok(())
+    }
+}
+
+impl<'a> Record<'a> {
+    /// Takes a member that goes elsewhere too, or has been there.
+    #[inline(never)]
+    fn take_rare(&mut self, text: &'a str, key: Key, raw: &'a str, kind: Type) -> Result<(), Broken> {
+        let value = Value { raw, kind };
         let number = usize::from(self.expected.met);
         let Some(documented) = self.documented.get(number) else { return self.take_other(key.member(text, value)) };
         if self.present >> number & 1 == 1 {
@@ -410,9 +434,7 @@ impl<'a> TakeMembers<'a> for Record<'a> {
         }
         Ok(())
     }
-}
 
-impl<'a> Record<'a> {
     fn take_other(&mut self, member: Member<'a>) -> Result<(), Broken> {
         let unknown = self.others.iter().filter(|other| !other.documented).map(|other| &other.member);
         if self.other_keys.has(&member, unknown) {

@@ -68,7 +68,7 @@ fn padded(text: &[u8]) -> u128 {
 }
 
 /// A hash of a text of more than sixteen bytes, and the first of them.
-#[inline]
+#[inline(never)]
 fn long(text: &[u8]) -> (u64, u64) {
     let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
     let (first, last) = (text.first_chunk().map_or(0, word), text.last_chunk().map_or(0, word));

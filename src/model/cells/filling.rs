@@ -301,21 +301,21 @@ impl Filling {
         texts_to.clear();
         numbers_to.clear();
         cells.rows = rows;
-        cells.places.clear();
         cells.characters.truncate(1);
         for (number, seen) in self.texts.seen.iter().enumerate() {
             let bit = 1 << number;
-            if any & bit == 0 {
-                cells.places.push(Place::Null);
+            cells.places[number] = if any & bit == 0 {
+                Place::Null
             } else if TEXTS & bit == 0 {
-                cells.places.push(Place::Numbers(small(numbers)));
                 numbers_to.push(NumbersTo { bit, start: numbers });
                 numbers += rows;
+                Place::Numbers(small(numbers - rows))
             } else if same & bit != 0 {
                 let length = seen.last.length;
-                cells.places.push(Place::Same { buffer: 0, characters: small(characters), length });
-                texts_to.push(TextsTo { bit, is_same: true, offsets, buffer: 0, start: characters, at: characters });
+                let start = characters;
+                texts_to.push(TextsTo { bit, is_same: true, offsets, buffer: 0, start, at: start });
                 characters += length as usize;
+                Place::Same { buffer: 0, characters: small(start), length }
             } else {
                 let (mut buffer, mut start) = (0, characters);
                 if seen.bytes > MOST_KEPT {
@@ -324,18 +324,17 @@ impl Filling {
                 } else {
                     characters += seen.bytes + SHORT;
                 }
-                cells.places.push(Place::Texts {
-                    offsets: small(offsets),
-                    buffer: small(buffer),
-                    characters: small(start),
-                });
                 texts_to.push(TextsTo { bit, is_same: false, offsets, buffer, start, at: start });
+                let (first, buffer, characters) = (small(offsets), small(buffer), small(start));
                 offsets += rows + 1;
-            }
+                Place::Texts { offsets: first, buffer, characters }
+            };
         }
         fit(&mut cells.offsets, offsets);
         fit(&mut cells.characters[0], characters);
         fit(&mut cells.numbers, numbers);
+        fit(&mut cells.bytes_before, rows + 1);
+        cells.bytes_before[0] = 0;
         for to in &texts_to {
             if to.is_same {
                 let text = self.texts.text(self.texts.seen[to.bit.trailing_zeros() as usize].last, chunk);
@@ -378,9 +377,11 @@ impl Filling {
             }
             let Row { has, view, number, .. } = self.added.rows[row];
             let mut views = self.views[view as usize..].iter();
+            let mut bytes = cells.bytes_before[at];
             for to in &mut texts_to {
                 if has & to.bit != 0 {
                     let view = *views.next().expect("a view for each text");
+                    bytes += view.length;
                     if to.is_same {
                         continue;
                     }
@@ -391,6 +392,7 @@ impl Filling {
                 }
                 cells.offsets[to.offsets + at + 1] = offset(to.at - to.start);
             }
+            cells.bytes_before[at + 1] = bytes;
             let mut numbers = self.numbers[number as usize..].iter();
             for to in &self.numbers_to {
                 let has = has & to.bit != 0;

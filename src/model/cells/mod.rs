@@ -21,11 +21,13 @@ use arrow::error::ArrowError;
 
 pub use self::filling::Filling;
 use super::columns::{COLUMNS, Kind};
-use super::memory::ask_for_all;
+use super::memory::{ask_for, ask_for_all, ask_for_one};
 use super::money::{PRECISION, SCALE};
 
 /// The number that stands for null.
 pub(crate) const NULL: i64 = i64::MIN;
+/// Where the cells of a slice are is asked for so many slices before.
+const SOON: usize = 8;
 /// A column whose characters take more than this has a buffer of its own, which is not kept to be filled again.
 const MOST_KEPT: usize = 4 << 20;
 
@@ -33,14 +35,16 @@ const MOST_KEPT: usize = 4 << 20;
 #[derive(Debug)]
 pub struct Cells {
     rows: usize,
-    /// By column.
-    places: Vec<Place>,
+    /// By column, and not elsewhere, as who looks for cells has no time for another step.
+    places: [Place; COLUMNS.len()],
     /// Of columns of text: where each text begins, from 0, and behind them where the last one ends.
     offsets: Vec<i32>,
     /// First what columns share, then one buffer for each large column.
     characters: Vec<Vec<u8>>,
     /// Units of amounts, microseconds, days, 0 and 1, or just numbers.
     numbers: Vec<i64>,
+    /// Where it was noted: bytes of text before each row, and in all.
+    bytes_before: Vec<u32>,
 }
 
 /// Where the values of a column are; there are many of these, so they are small.
@@ -59,7 +63,8 @@ enum Place {
 impl Default for Cells {
     fn default() -> Self {
         let (offsets, characters, numbers) = (Vec::new(), vec![Vec::new()], Vec::new());
-        Self { rows: 0, places: vec![Place::Null; COLUMNS.len()], offsets, characters, numbers }
+        let (places, bytes_before) = ([Place::Null; COLUMNS.len()], Vec::new());
+        Self { rows: 0, places, offsets, characters, numbers, bytes_before }
     }
 }
 
@@ -181,8 +186,8 @@ impl Cells {
     #[must_use]
     pub fn memory(&self) -> usize {
         let characters: usize = self.characters.iter().map(Vec::capacity).sum();
-        let places = self.places.capacity() * size_of::<Place>();
-        characters + self.offsets.capacity() * size_of::<i32>() + self.numbers.capacity() * size_of::<i64>() + places
+        let offsets = (self.offsets.capacity() + self.bytes_before.capacity()) * size_of::<i32>();
+        characters + offsets + self.numbers.capacity() * size_of::<i64>() + size_of_val(&self.places)
     }
 
     /// Whether they are worth being filled again: large ones would hold memory for rows that may never come.
@@ -234,13 +239,19 @@ impl<'c> Slice<'c> {
 
     /// Asks for the values of a column, of texts first for where they are and then for their characters.
     pub(crate) fn ask_for(slices: &[Self], number: usize) {
-        for slice in slices {
+        for (at, slice) in slices.iter().enumerate() {
+            if let Some(Self { cells: soon, .. }) = slices.get(at + SOON) {
+                ask_for(&soon.places[number]);
+                ask_for(&soon.offsets);
+                ask_for(&soon.numbers);
+            }
             match slice.cells.places[number] {
                 Place::Numbers(first) => {
                     ask_for_all(&slice.cells.numbers[first as usize + slice.start..][..slice.rows]);
                 }
-                Place::Texts { offsets, .. } => {
+                Place::Texts { offsets, buffer, .. } => {
                     ask_for_all(&slice.cells.offsets[offsets as usize + slice.start..][..=slice.rows]);
+                    ask_for_one(&slice.cells.characters, buffer as usize);
                 }
                 Place::Null | Place::Same { .. } => {}
             }
@@ -270,7 +281,10 @@ impl<'c> Slice<'c> {
     /// Bytes of text in these rows.
     #[must_use]
     pub fn text_bytes(&self) -> usize {
-        (0..COLUMNS.len()).map(|number| self.column_bytes(number)).sum()
+        match self.cells.bytes_before.get(self.start..=self.start + self.rows) {
+            Some([first, .., last]) => (last - first) as usize,
+            _ => (0..COLUMNS.len()).map(|number| self.column_bytes(number)).sum(),
+        }
     }
 
     /// Bytes of text in a column.
@@ -450,14 +464,18 @@ mod tests {
         let slice = |start, rows| Slice { cells: &turned, start, rows };
         assert!(slice(2, 1).is_null(TRANSACTION_ID) && !slice(1, 2).is_null(TRANSACTION_ID));
         assert!(slice(1, 2).has_text_over(2, TRANSACTION_ID) && !slice(0, 5).has_text_over(3, TRANSACTION_ID));
-        assert_eq!((slice(0, 5).text_bytes(), turned.text(TRANSACTION_ID, 3)), (4, &b"b"[..]));
+        assert_eq!(turned.text(TRANSACTION_ID, 3), b"b");
+        for (start, end, bytes) in [(0, 5, 4), (0, 1, 0), (1, 2, 3), (2, 4, 1), (4, 5, 0)] {
+            assert_eq!(slice(start, end - start).text_bytes(), bytes, "rows {start} to {end}");
+        }
         let none = texts(&[None, None], None);
         assert!(none.all().is_null(TRANSACTION_ID));
         let slices = [slice(1, 3), none.all(), slice(3, 1)];
         let joined = owned(&[Some("äd"), None, Some("b"), None, None, Some("b")]);
         assert_eq!(read(&slices), joined);
         let again = Cells::of_slices(&slices);
-        assert_eq!((read(&[again.all()]), again.rows()), (joined, 6));
+        assert_eq!((again.rows(), again.all().text_bytes()), (6, 5));
+        assert_eq!(read(&[again.all()]), joined);
     }
 
     #[test]
@@ -521,7 +539,7 @@ mod tests {
         }
         let mut back = Cells::default();
         let place = back.push_array(Kind::Text, &StringArray::from(vec![None, Some("a"), None]));
-        back.places = vec![Place::Null, place];
+        back.places[TRANSACTION_ID] = place;
         assert_eq!([0, 1, 2].map(|row| back.text(TRANSACTION_ID, row)), [&b""[..], b"a", b""]);
     }
 }
