@@ -189,10 +189,7 @@ impl<'a> Worker<'a, '_> {
         }
         // A row is large, so it stays where it is.
         let mut mapped = source.map(record, &self.rules.settings[number]);
-        let Mapped { row, notes } = match &mut mapped {
-            Ok(mapped) => mapped,
-            Err(_) => return Err(mapped.expect_err("it is one").into()),
-        };
+        let Ok(Mapped { row, notes }) = &mut mapped else { return Err(mapped.expect_err("it gave no row").into()) };
         if let Some(redactor) = &self.rules.redactor {
             redactor.redact(row, self.made);
         }
