@@ -783,4 +783,35 @@ mod tests {
         let value = reader.check(r#""a\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00z""#).expect("valid");
         assert_eq!(value.characters().as_deref(), Some("a\"\\/\u{8}\u{c}\n\r\té😀z"));
     }
+
+    #[test]
+    fn numbers_of_any_length_end_where_they_do() {
+        for length in 1..50 {
+            let digits = "7".repeat(length);
+            for behind in ["", " ", &" ".repeat(40)] {
+                for (tail, integer) in [("", true), (".5", false), (".55555555555555555", false), ("e3", false)] {
+                    for sign in ["", "-"] {
+                        let text = format!("{sign}{digits}{tail}{behind}");
+                        assert_eq!(check(&text), Ok(Type::Number { integer }), "{text}");
+                    }
+                }
+            }
+            assert_eq!(check(&format!("{digits}x")), Err((Reason::InvalidJson, length)));
+            assert_eq!(check(&format!("{digits}.x")), Err((Reason::InvalidJson, length + 1)));
+        }
+    }
+
+    #[test]
+    fn texts_of_any_length_are_unescaped() {
+        let (mut reader, arena) = (Reader::default(), Bump::new());
+        for before in 0..70 {
+            for behind in [0, 1, 15, 40, 70] {
+                let (before, behind) = ("a".repeat(before), "z".repeat(behind));
+                let text = format!(r#""{before}\n\"{behind}""#);
+                let value = reader.check(&text).expect("valid");
+                assert_eq!(value.characters_in(&arena), Some(&*format!("{before}\n\"{behind}")));
+                assert_eq!(value.characters().as_deref(), value.characters_in(&arena));
+            }
+        }
+    }
 }
