@@ -160,6 +160,7 @@ impl AddAssign<&Self> for Cube {
             for (packed, (cell, totals)) in &other.0 {
                 while theirs.next_if(|(there, _)| *there < packed).is_some() {}
                 match theirs.next_if(|(there, _)| *there == packed) {
+                    // One that comes to nothing is left to `add`, which takes it out.
                     Some((_, (_, there))) if *there + *totals != Totals::default() => *there += *totals,
                     _ => missing.push((*cell, *totals)),
                 }
