@@ -71,17 +71,20 @@ pub struct Scratch {
     made: Bump,
     rows: Filling,
     tally: Tally,
-    /// By row: its period and, as the period decides first, its number.
-    periods: Vec<(Period, u32)>,
     /// By row.
+    periods: Vec<Period>,
     keys: Vec<KeyEntry>,
+    /// Rows ordered by period, and where the next one of each goes.
     order: Vec<u32>,
+    places: Vec<u32>,
     /// A batch that is done with.
     pub spare: Batch,
 }
 
 /// So many keys ahead are asked for, as they come in no order.
 const KEYS_AHEAD: usize = 8;
+/// Periods are counted if their numbers are in a range of so many by row, and sorted otherwise.
+const PERIODS_BY_ROW: u32 = 4;
 /// Texts that take more are not kept room for.
 const MOST_MADE: usize = 4 << 20;
 
@@ -221,7 +224,7 @@ impl<'a> Worker<'a, '_> {
             offset: at,
             content: XxHash3_64::oneshot(text.as_bytes()),
         });
-        periods.push((self.rules.partitioning.period(ymd), u32::try_from(periods.len()).expect("a chunk is small")));
+        periods.push(self.rules.partitioning.period(ymd));
         let source_offset = i64::try_from(at).expect("a file is smaller than 8 EiB");
         let source_file = self.origin.source_file;
         rows.push(&Placed { row, source_file, source_offset, record: (start, end) }, &self.chunk.bytes);
@@ -327,20 +330,16 @@ impl<'a> Worker<'a, '_> {
 
     /// Orders the rows by partition, which their periods tell as they are of one source.
     fn finish(self) -> Normalized {
-        let Scratch { rows, periods, keys, order, spare, .. } = self.scratch;
+        let Scratch { rows, periods, keys, order, places, spare, .. } = self.scratch;
         let mut batch = Batch::default();
         if let Some(source) = self.chunk.source {
             std::mem::swap(&mut batch, spare);
             batch.partitions.clear();
             batch.keys.clear();
             batch.keys.reserve_exact(keys.len());
-            let sorted = periods.is_sorted();
-            if !sorted {
-                periods.sort_unstable_by_key(|(period, row)| (u64::from(period.number()) << 32) | u64::from(*row));
-            }
-            order.clear();
-            order.extend(periods.iter().map(|(_, row)| row));
-            rows.take((!sorted).then_some(order), &self.chunk.bytes, &mut batch.cells);
+            order_by_period(periods, places, order);
+            let order_of_rows = (!periods.is_sorted()).then_some(&order[..]);
+            rows.take(order_of_rows, &self.chunk.bytes, &mut batch.cells);
             let mut ahead = order.iter().skip(KEYS_AHEAD);
             batch.keys.extend(order.iter().map(|&row| {
                 if let Some(&row) = ahead.next() {
@@ -349,12 +348,40 @@ impl<'a> Worker<'a, '_> {
                 keys[row as usize]
             }));
             let (partitioning, source) = (&self.rules.partitioning, sources::ALL[source].name());
-            let partition = |same: &[(Period, u32)]| (partitioning.key_in(source, same[0].0), same.len());
-            batch.partitions.extend(periods.chunk_by(|a, b| a.0 == b.0).map(partition));
+            let period = |row: u32| periods[row as usize];
+            let partition = |same: &[u32]| (partitioning.key_in(source, period(same[0])), same.len());
+            batch.partitions.extend(order.chunk_by(|a, b| period(*a) == period(*b)).map(partition));
         }
         periods.clear();
         keys.clear();
         Normalized { batch, ..self.out }
+    }
+}
+
+/// Orders rows by period, and those of one as they came.
+fn order_by_period(periods: &[Period], places: &mut Vec<u32>, order: &mut Vec<u32>) {
+    let rows = u32::try_from(periods.len()).expect("a chunk is small");
+    order.clear();
+    order.extend(0..rows);
+    let numbers = || periods.iter().map(|period| period.number());
+    let (Some(least), Some(most)) = (numbers().min(), numbers().max()) else { return };
+    if most - least > PERIODS_BY_ROW * rows {
+        order.sort_by_key(|row| periods[*row as usize]);
+        return;
+    }
+    places.clear();
+    places.resize((most - least) as usize + 1, 0);
+    for number in numbers() {
+        places[(number - least) as usize] += 1;
+    }
+    let mut end = 0;
+    for place in places.iter_mut() {
+        end += std::mem::replace(place, end);
+    }
+    for (number, row) in numbers().zip(0..) {
+        let place = &mut places[(number - least) as usize];
+        order[*place as usize] = row;
+        *place += 1;
     }
 }
 

@@ -138,20 +138,25 @@ impl Date {
 
     /// Year, month and day in the proleptic Gregorian calendar.
     ///
-    /// The arithmetic counts in years that begin in March, so that the leap day is the last one.
+    /// The arithmetic counts in years that begin in March, so that the leap day is the last one, and divides by multiplying
+    /// (Neri and Schneider, "Euclidean affine functions and their application to calendar algorithms").
     #[must_use]
     pub fn ymd(self) -> (i32, u32, u32) {
-        let shifted = i64::from(self.0) + 719_468;
-        let era = shifted.div_euclid(146_097);
-        let day_of_era = shifted.rem_euclid(146_097);
-        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let shifted_month = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-        let year = year_of_era + era * 400 + i64::from(month <= 2);
-        let small = |n: i64| u32::try_from(n).expect("a month or a day");
-        (i32::try_from(year).expect("a year that fits"), small(month), small(day))
+        // As many eras of 400 years before 1970 as make all numbers positive.
+        const ERAS: i32 = 14_700;
+        const BEFORE: i64 = 146_097 * ERAS as i64 + 719_468;
+        let days = (BEFORE + i64::from(self.0)).cast_unsigned();
+        let quarters = 4 * days + 3;
+        let (century, day_of_century) = (quarters / 146_097, quarters % 146_097 / 4);
+        let quarters = 2_939_745 * (4 * day_of_century + 3);
+        let (year_of_century, day_of_year) = (quarters >> 32, (quarters & u64::from(u32::MAX)) / 2_939_745 / 4);
+        let months = 2141 * day_of_year + 197_913;
+        let (shifted_month, day) = (months >> 16, (months & 0xFFFF) / 2141 + 1);
+        let is_next_year = day_of_year >= 306;
+        let month = if is_next_year { shifted_month - 12 } else { shifted_month };
+        let year = 100 * century + year_of_century + u64::from(is_next_year);
+        let small = |number: u64| u32::try_from(number).expect("it has few digits");
+        (small(year).cast_signed() - 400 * ERAS, small(month), small(day))
     }
 
     fn from_ymd(year: u32, month: u32, day: u32) -> Option<Self> {

@@ -26,11 +26,13 @@ pub(super) struct Key {
 }
 
 impl Key {
+    /// That of no value.
+    const NONE: Self = Self { first: 0, last: 0, length: u32::MAX };
+
     /// That of the text which the first `length` bytes of `from` are.
     #[inline]
     pub(super) fn of_text(from: &[u8], length: usize) -> Self {
-        let (first, last) = if length > SHORT { long(&from[..length]) } else { short(from, length) };
-        Self { first, last, length: u32::try_from(length).unwrap_or(u32::MAX) }
+        if length > SHORT { long(&from[..length]) } else { short(from, length) }
     }
 
     #[inline]
@@ -51,14 +53,23 @@ impl Key {
     }
 }
 
+/// The bits of a text's bytes, by its length.
+const BITS: [u128; SHORT + 1] = {
+    let (mut bits, mut length) = ([0; SHORT + 1], 1);
+    while length <= SHORT {
+        bits[length] = bits[length - 1] << 8 | 0xFF;
+        length += 1;
+    }
+    bits
+};
+
 /// A text of at most sixteen bytes; what comes behind it is read too and left out, so that all take the same steps.
 #[inline]
-fn short(from: &[u8], length: usize) -> (u64, u64) {
+fn short(from: &[u8], length: usize) -> Key {
     let bytes = from.first_chunk().map_or_else(|| padded(&from[..length]), |bytes| u128::from_le_bytes(*bytes));
-    let unused = u128::BITS - 8 * u32::try_from(length).expect("it is short");
-    let text = bytes & u128::MAX.checked_shr(unused).unwrap_or(0);
-    #[allow(clippy::cast_possible_truncation, reason = "the one half, and then the other")]
-    (text as u64, (text >> 64) as u64)
+    let text = bytes & BITS[length];
+    #[allow(clippy::cast_possible_truncation, reason = "the one half, the other, and at most sixteen")]
+    Key { first: text as u64, last: (text >> 64) as u64, length: length as u32 }
 }
 
 /// The same for one near the end of its column.
@@ -69,14 +80,16 @@ fn padded(text: &[u8]) -> u128 {
 
 /// A hash of a text of more than sixteen bytes, and the first of them.
 #[inline(never)]
-fn long(text: &[u8]) -> (u64, u64) {
+fn long(text: &[u8]) -> Key {
     let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
     let (first, last) = (text.first_chunk().map_or(0, word), text.last_chunk().map_or(0, word));
-    if text.len() > LONG {
-        return (XxHash3_64::oneshot(text), first);
-    }
-    let (words, _) = text.as_chunks();
-    (words.iter().fold(mix(last, SECRET), |hash, bytes| mix(hash ^ word(bytes), SECRET)), first)
+    let hash = if text.len() > LONG {
+        XxHash3_64::oneshot(text)
+    } else {
+        let (words, _) = text.as_chunks();
+        words.iter().fold(mix(last, SECRET), |hash, bytes| mix(hash ^ word(bytes), SECRET))
+    };
+    Key { first: hash, last: first, length: u32::try_from(text.len()).unwrap_or(u32::MAX) }
 }
 
 #[inline]
@@ -86,7 +99,7 @@ fn mix(a: u64, b: u64) -> u64 {
 }
 
 /// Different values in the order in which they came.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Dictionary {
     /// Numbers of entries from 1 at places that their hash tells; 0 is free.
     slots: Vec<u32>,
@@ -95,13 +108,20 @@ pub(super) struct Dictionary {
     starts: Vec<usize>,
     /// For each entry the page in which it was seen last, from 1.
     seen: Vec<u32>,
-    /// The entry that was found last.
-    last: u32,
+    /// The entry that was found last, and its key.
+    last: (Key, u32),
     steps: usize,
     /// The page of the dictionary, in plain encoding.
     pub(super) page: Vec<u8>,
     /// The entry of each value of the column that is not null.
     pub(super) indices: Vec<u32>,
+}
+
+impl Default for Dictionary {
+    fn default() -> Self {
+        let (slots, keys, starts, seen, page, indices) = Default::default();
+        Self { slots, keys, starts, seen, last: (Key::NONE, 0), steps: 0, page, indices }
+    }
 }
 
 impl Dictionary {
@@ -114,7 +134,13 @@ impl Dictionary {
         self.seen.clear();
         self.page.clear();
         self.indices.clear();
-        (self.last, self.steps) = (0, 0);
+        self.forget();
+        self.steps = 0;
+    }
+
+    /// Forgets which entry was found last.
+    pub(super) fn forget(&mut self) {
+        self.last = (Key::NONE, 0);
     }
 
     /// How many entries there are.
@@ -127,10 +153,14 @@ impl Dictionary {
         self.page.len() >= MOST_BYTES || self.steps > MOST_STEPS
     }
 
-    /// The entry of the text which the first `length` bytes of `from` are.
+    /// The entry that was found last, if this is the key of its value and tells it.
     #[inline]
-    pub(super) fn entry_of_text(&mut self, from: &[u8], length: usize) -> u32 {
-        let (key, text) = (Key::of_text(from, length), &from[..length]);
+    pub(super) fn again(&self, key: Key) -> Option<u32> {
+        (self.last.0 == key && key.is_short()).then_some(self.last.1)
+    }
+
+    /// The entry of a text with this key.
+    pub(super) fn entry_of_text(&mut self, key: Key, text: &[u8]) -> u32 {
         self.find(key, |all, start| all[start..].starts_with(text)).unwrap_or_else(|| {
             self.page.extend_from_slice(&key.length.to_le_bytes());
             let start = self.page.len();
@@ -143,7 +173,7 @@ impl Dictionary {
     #[inline]
     pub(super) fn entry_of_number(&mut self, number: i64, push: impl FnOnce(&mut Vec<u8>)) -> u32 {
         let key = Key::of_number(number);
-        self.find(key, |_, _| true).unwrap_or_else(|| {
+        self.again(key).or_else(|| self.find(key, |_, _| true)).unwrap_or_else(|| {
             let start = self.page.len();
             push(&mut self.page);
             self.insert(key, start)
@@ -166,14 +196,11 @@ impl Dictionary {
             let entry = entry as usize;
             self.keys[entry] == key && (key.is_short() || is(&self.page, self.starts[entry]))
         };
-        if (self.last as usize) < self.keys.len() && is(self.last) {
-            return Some(self.last);
-        }
         let mut slot = self.slot(key);
         loop {
             let entry = self.slots[slot].checked_sub(1)?;
             if is(entry) {
-                self.last = entry;
+                self.last = (key, entry);
                 return Some(entry);
             }
             self.steps += 1;
@@ -195,7 +222,7 @@ impl Dictionary {
         self.keys.push(key);
         self.starts.push(start);
         self.seen.push(0);
-        self.last = entry;
+        self.last = (key, entry);
         if 2 * self.keys.len() <= self.slots.len() {
             self.take_slot(key, entry + 1);
             return entry;

@@ -23,7 +23,7 @@ use parquet::schema::types::ColumnDescPtr;
 
 use self::bits::{pack, push_hybrid, push_run, width};
 use self::delta::{LARGE_PART, SMALL_PART, push_deltas};
-use self::dictionary::Dictionary;
+use self::dictionary::{Dictionary, Key};
 use self::gather::{Cuts, Rows, own_texts, push_characters, texts};
 use self::look::{How, Look, Plan};
 pub(super) use self::pages::EncodedColumn;
@@ -202,32 +202,36 @@ impl Encoder<'_> {
 
     fn fill_texts(&self, slices: &[Slice<'_>], page: u32, scratch: &mut Scratch) -> Option<Facts> {
         let Scratch { dictionary, rows: Rows { levels, .. }, .. } = scratch;
-        let (start, before) = (levels.len(), dictionary.indices.len());
+        let start = levels.len();
+        let mut indices = std::mem::take(&mut dictionary.indices);
+        let before = indices.len();
         let mut extremes = Extremes::default();
         let mut text_bytes = 0;
+        // The entry found last is one of this page.
+        dictionary.forget();
         for slice in slices {
             Rows::push_levels_of_texts(levels, slice, self.number);
             if let Some(same) = slice.same(self.number) {
                 let entry = enter(same, same.len(), page, dictionary, &mut extremes);
-                dictionary.indices.resize(dictionary.indices.len() + slice.rows, entry);
+                indices.resize(indices.len() + slice.rows, entry);
                 text_bytes += same.len() * slice.rows;
             }
             for (from, length) in own_texts(slice, self.number) {
-                let entry = enter(from, length, page, dictionary, &mut extremes);
-                dictionary.indices.push(entry);
+                indices.push(enter(from, length, page, dictionary, &mut extremes));
                 text_bytes += length;
             }
             if dictionary.is_useless() {
-                return None;
+                break;
             }
         }
         let rows = levels.len() - start;
-        let nulls = rows - (dictionary.indices.len() - before);
+        let nulls = rows - (indices.len() - before);
+        dictionary.indices = indices;
         let facts = Facts { rows, nulls, bounds: extremes.bounds(), text_bytes: Some(text_bytes) };
         if !facts.is_mixed() {
             levels.truncate(start);
         }
-        Some(facts)
+        (!dictionary.is_useless()).then_some(facts)
     }
 
     fn fill_numbers(&self, slices: &[Slice<'_>], scratch: &mut Scratch) -> Option<Facts> {
@@ -260,9 +264,22 @@ fn enter<'t>(
     dictionary: &mut Dictionary,
     extremes: &mut Extremes<'t>,
 ) -> u32 {
-    let entry = dictionary.entry_of_text(from, length);
+    let key = Key::of_text(from, length);
+    dictionary.again(key).unwrap_or_else(|| enter_other(key, &from[..length], page, dictionary, extremes))
+}
+
+/// The same for a text that is not known to be the one before.
+#[inline(never)]
+fn enter_other<'t>(
+    key: Key,
+    text: &'t [u8],
+    page: u32,
+    dictionary: &mut Dictionary,
+    extremes: &mut Extremes<'t>,
+) -> u32 {
+    let entry = dictionary.entry_of_text(key, text);
     if dictionary.see(entry, page) {
-        extremes.add(&from[..length]);
+        extremes.add(text);
     }
     entry
 }

@@ -56,7 +56,7 @@ impl Packer {
             Compression::ZSTD(level) => {
                 let zstd = match &mut self.zstd {
                     Some(zstd) => zstd,
-                    none => none.insert(zstd::bulk::Compressor::new(level.compression_level())?),
+                    none => none.insert(compressor(level.compression_level())?),
                 };
                 self.packed.clear();
                 self.packed.reserve(zstd::zstd_safe::compress_bound(page.len()));
@@ -77,6 +77,17 @@ impl Packer {
     pub(super) fn memory(&self) -> usize {
         self.packed.capacity()
     }
+}
+
+/// The least that repeats and is looked for at level 1: ids have much that is shorter, by chance, and nothing is gained by it.
+const LEAST_REPEATED: u32 = 7;
+
+fn compressor(level: i32) -> std::io::Result<zstd::bulk::Compressor<'static>> {
+    let mut compressor = zstd::bulk::Compressor::new(level)?;
+    if level == 1 {
+        compressor.set_parameter(zstd::zstd_safe::CParameter::MinMatch(LEAST_REPEATED))?;
+    }
+    Ok(compressor)
 }
 
 /// The pages of a column, one after the other.
