@@ -10,7 +10,7 @@
 //! Imports only point down, and neighbours never import each other:
 //!
 //! ```text
-//! 4  main · cli · progress
+//! 4  main · cli · progress · processor
 //! 3  pipeline │ inspect │ settings │ log
 //! 2  normalize │ config │ report │ warehouse
 //! 1  extract │ sources │ load

@@ -2,6 +2,7 @@
 
 mod cli;
 mod log;
+mod processor;
 mod progress;
 
 use std::fmt::Display;
@@ -29,6 +30,18 @@ const QUARANTINED: u8 = 3;
 const LOCKED: u8 = 4;
 
 fn main() -> ExitCode {
+    match processor::refusal() {
+        None => command(),
+        Some(refusal) => {
+            // Nothing else can be trusted to run.
+            let _ = std::io::stderr().write_all(refusal.as_bytes());
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+#[inline(never)]
+fn command() -> ExitCode {
     let code = match Cli::parse().command {
         Command::Normalize(args) => normalize(&args),
         Command::Check(args) => run(args.config(), &args.run.print, pipeline::check::check, |report| {

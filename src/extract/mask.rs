@@ -3,7 +3,7 @@
 //! Bit i of a mask stands for byte i of the block. What is rare in JSON is not told apart at once: one question is asked
 //! of the whole block, and only where it says yes are there masks for it.
 
-use wide::u8x16;
+use wide::u8x32;
 
 /// Bytes in a block.
 pub(super) const BLOCK: usize = 64;
@@ -35,11 +35,11 @@ impl Masks {
     #[inline]
     pub(super) fn of(block: &[u8; BLOCK]) -> Self {
         let (mut quote, mut bracket, mut separator) = (0, 0, 0);
-        let (mut backslash, mut least) = (u8x16::ZERO, u8x16::MAX);
+        let (mut backslash, mut least) = (u8x32::ZERO, u8x32::MAX);
         for (bytes, at) in lanes(block) {
             quote |= bits(is(bytes, b'"'), at);
             // The brackets differ in these three bits alone.
-            bracket |= bits(is(bytes & u8x16::splat(!0x26), b'{' & !0x26), at);
+            bracket |= bits(is(bytes & u8x32::splat(!0x26), b'{' & !0x26), at);
             separator |= bits(is(bytes, b':') | is(bytes, b','), at);
             backslash |= is(bytes, b'\\');
             least = least.min(bytes);
@@ -61,25 +61,25 @@ impl RareMasks {
     }
 }
 
-/// The block by sixteen bytes, and where they begin.
+/// The halves of a block, and where they begin.
 #[inline]
-fn lanes(block: &[u8; BLOCK]) -> impl Iterator<Item = (u8x16, usize)> {
-    let lanes = block.chunks_exact(16).map(|bytes| u8x16::new(bytes.try_into().expect("sixteen bytes")));
-    lanes.zip((0..).step_by(16))
+fn lanes(block: &[u8; BLOCK]) -> impl Iterator<Item = (u8x32, usize)> {
+    let halves = block.as_chunks().0.iter().map(|bytes: &[u8; BLOCK / 2]| u8x32::new(*bytes));
+    halves.zip([0, BLOCK / 2])
 }
 
 #[inline]
-fn is(bytes: u8x16, byte: u8) -> u8x16 {
-    bytes.simd_eq(u8x16::splat(byte))
+fn is(bytes: u8x32, byte: u8) -> u8x32 {
+    bytes.simd_eq(u8x32::splat(byte))
 }
 
 #[inline]
-fn is_control(bytes: u8x16) -> u8x16 {
-    bytes.min(u8x16::splat(0x1f)).simd_eq(bytes)
+fn is_control(bytes: u8x32) -> u8x32 {
+    bytes.min(u8x32::splat(0x1f)).simd_eq(bytes)
 }
 
 #[inline]
-fn bits(lane: u8x16, at: usize) -> u64 {
+fn bits(lane: u8x32, at: usize) -> u64 {
     u64::from(lane.to_bitmask()) << at
 }
 

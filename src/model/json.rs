@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use bumpalo::Bump;
 use bumpalo::collections::String as BumpString;
-use wide::u8x16;
+use wide::{u8x16, u8x32};
 
 use super::reject::{Reason, Reject, Why};
 
@@ -668,12 +668,12 @@ fn hex_value(digit: u8) -> u32 {
 #[inline]
 fn plain_length(bytes: &[u8]) -> usize {
     let mut length = 0;
-    while let Some([first, second]) = bytes[length..].as_chunks().0.first_chunk() {
-        let bits = special_bits(first) | special_bits(second) << 16;
+    while let Some(block) = bytes[length..].first_chunk() {
+        let bits = special_bits(block);
         if bits != 0 {
             return length + bits.trailing_zeros() as usize;
         }
-        length += 32;
+        length += block.len();
     }
     let is_special = |&byte: &u8| byte == b'"' || byte == b'\\' || byte < 0x20;
     let rest = &bytes[length..];
@@ -682,10 +682,10 @@ fn plain_length(bytes: &[u8]) -> usize {
 
 /// Which bytes are a quote, a backslash or a control character.
 #[inline]
-fn special_bits(block: &[u8; 16]) -> u32 {
-    let block = u8x16::new(*block);
-    let control = block.min(u8x16::splat(0x1f)).simd_eq(block);
-    (control | block.simd_eq(u8x16::splat(b'"')) | block.simd_eq(u8x16::splat(b'\\'))).to_bitmask()
+fn special_bits(block: &[u8; 32]) -> u32 {
+    let block = u8x32::new(*block);
+    let control = block.min(u8x32::splat(0x1f)).simd_eq(block);
+    (control | block.simd_eq(u8x32::splat(b'"')) | block.simd_eq(u8x32::splat(b'\\'))).to_bitmask()
 }
 
 /// The characters of a key after unescaping.

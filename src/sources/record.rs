@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use bumpalo::Bump;
 use bumpalo::collections::String as BumpString;
-use wide::u8x16;
+use wide::u8x32;
 
 use super::Source;
 use crate::model::json::{Broken, Key, Member, Nobody, Reader, TakeMembers, Type, Value, key_characters};
@@ -33,9 +33,8 @@ const OTHER: u8 = u8::MAX;
 /// How many keys are learned, and how many of them are looked at before a key is taken for a new one.
 const MOST_LEARNED: usize = 64;
 const LOOK_AHEAD: usize = 4;
-/// Bytes of a key that are compared in one step, as two halves.
-const KEY: usize = 2 * HALF;
-const HALF: usize = size_of::<u8x16>();
+/// Bytes of a key that are compared in one step.
+const KEY: usize = size_of::<u8x32>();
 /// With more unknown members than this, their keys are compared through a tree.
 const FEW_OTHERS: usize = 16;
 /// How many members of an inner object columns may take.
@@ -46,8 +45,8 @@ const MOST_INNER: usize = 4;
 struct Learned {
     /// Quotes, key and colon.
     text: Box<[u8]>,
-    /// The first and the next bytes of it, and which bits of them count: that takes less time than a comparison of any length.
-    halves: [(u8x16, u8x16); 2],
+    /// The first bytes of it, and which bits of them count: that takes less time than a comparison of any length.
+    first: (u8x32, u8x32),
     /// Its documented number, or [`OTHER`].
     number: u8,
 }
@@ -55,20 +54,19 @@ struct Learned {
 impl Learned {
     fn new(raw: &str, number: u8) -> Self {
         let text = format!("\"{raw}\":").into_bytes();
-        let half = |from: usize| {
-            let bytes =
-                |of: &dyn Fn(u8) -> u8| std::array::from_fn(|at| text.get(from + at).map_or(0, |byte| of(*byte)));
-            (u8x16::new(bytes(&|byte| byte)), u8x16::new(bytes(&|_| u8::MAX)))
+        let bytes = |of: &dyn Fn(u8) -> u8| {
+            let byte = |at| text.get(at).map_or(0, |byte| of(*byte));
+            u8x32::new(std::array::from_fn::<u8, KEY, _>(byte))
         };
-        Self { halves: [half(0), half(HALF)], text: text.into(), number }
+        Self { first: (bytes(&|byte| byte), bytes(&|_| u8::MAX)), text: text.into(), number }
     }
 
     #[inline]
     fn begins(&self, rest: &[u8]) -> bool {
-        let Some([first, second]) = rest.as_chunks().0.first_chunk() else { return self.begins_end(rest) };
-        let same = |bytes: &[u8; HALF], (half, mask): (u8x16, u8x16)| (u8x16::new(*bytes) & mask).simd_eq(half);
-        let both = same(first, self.halves[0]) & same(second, self.halves[1]);
-        both.to_bitmask() == u32::from(u16::MAX) && (self.text.len() <= KEY || self.begins_end(rest))
+        let Some(bytes) = rest.first_chunk::<KEY>() else { return self.begins_end(rest) };
+        let (first, mask) = self.first;
+        let is_same = (u8x32::new(*bytes) & mask).simd_eq(first).to_bitmask() == u32::MAX;
+        is_same && (self.text.len() <= KEY || self.begins_end(rest))
     }
 
     /// As before, for a long key, or the last bytes of a dump.
