@@ -10,8 +10,8 @@
 //! Imports only point down, and neighbours never import each other:
 //!
 //! ```text
-//! 4  main · cli · progress · processor
-//! 3  pipeline │ inspect │ settings │ log
+//! 4  main · cli · progress
+//! 3  pipeline │ inspect │ settings │ log │ processor
 //! 2  normalize │ config │ report │ warehouse
 //! 1  extract │ sources │ load
 //! 0  model

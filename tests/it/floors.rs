@@ -19,6 +19,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("inspect", 3),
     ("settings", 3),
     ("log", 3),
+    ("processor", 3),
     ("main", 4),
     ("cli", 4),
     ("progress", 4),
