@@ -337,9 +337,8 @@ impl<'a> Worker<'a, '_> {
             batch.partitions.clear();
             batch.keys.clear();
             batch.keys.reserve_exact(keys.len());
-            order_by_period(periods, places, order);
-            let order_of_rows = (!periods.is_sorted()).then_some(&order[..]);
-            rows.take(order_of_rows, &self.chunk.bytes, &mut batch.cells);
+            let is_sorted = order_by_period(periods, places, order);
+            rows.take((!is_sorted).then_some(order), &self.chunk.bytes, &mut batch.cells);
             let mut ahead = order.iter().skip(KEYS_AHEAD);
             batch.keys.extend(order.iter().map(|&row| {
                 if let Some(&row) = ahead.next() {
@@ -358,16 +357,19 @@ impl<'a> Worker<'a, '_> {
     }
 }
 
-/// Orders rows by period, and those of one as they came.
-fn order_by_period(periods: &[Period], places: &mut Vec<u32>, order: &mut Vec<u32>) {
+/// Orders rows by period, and those of one as they came; whether all are as they came.
+fn order_by_period(periods: &[Period], places: &mut Vec<u32>, order: &mut Vec<u32>) -> bool {
     let rows = u32::try_from(periods.len()).expect("a chunk is small");
     order.clear();
     order.extend(0..rows);
     let numbers = || periods.iter().map(|period| period.number());
-    let (Some(least), Some(most)) = (numbers().min(), numbers().max()) else { return };
+    let (Some(least), Some(most)) = (numbers().min(), numbers().max()) else { return true };
+    if periods.is_sorted() {
+        return true;
+    }
     if most - least > PERIODS_BY_ROW * rows {
         order.sort_by_key(|row| periods[*row as usize]);
-        return;
+        return false;
     }
     places.clear();
     places.resize((most - least) as usize + 1, 0);
@@ -383,8 +385,29 @@ fn order_by_period(periods: &[Period], places: &mut Vec<u32>, order: &mut Vec<u3
         order[*place as usize] = row;
         *place += 1;
     }
+    false
 }
 
 fn error_body() -> Reject {
     Reject::new(Reason::ApiErrorPage, "an API's error body, no page of records")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_ordered_by_period_however_far_those_are_apart() {
+        let (mut places, mut order) = (Vec::new(), Vec::new());
+        for years in [1, 9, 9_000] {
+            for rows in [0, 1, 2, 3, 700] {
+                let ymd = |row: i32| (1 + row * 7919 % years, 1 + row.cast_unsigned() * 31 % 12, 1);
+                let periods: Vec<_> = (0..rows).map(|row| Partitioning::default().period(ymd(row))).collect();
+                let mut expected: Vec<u32> = (0..).take(periods.len()).collect();
+                expected.sort_by_key(|row| periods[*row as usize]);
+                let is_sorted = order_by_period(&periods, &mut places, &mut order);
+                assert_eq!((&order, is_sorted), (&expected, periods.is_sorted()), "{years} years, {rows} rows");
+            }
+        }
+    }
 }
