@@ -25,10 +25,14 @@ pub(super) struct Key {
     length: u32,
 }
 
-impl Key {
-    /// That of no value.
-    const NONE: Self = Self { first: 0, last: 0, length: u32::MAX };
+/// That of no value.
+impl Default for Key {
+    fn default() -> Self {
+        Self { first: 0, last: 0, length: u32::MAX }
+    }
+}
 
+impl Key {
     /// That of the text which the first `length` bytes of `from` are.
     #[inline]
     pub(super) fn of_text(from: &[u8], length: usize) -> Self {
@@ -78,7 +82,7 @@ fn padded(text: &[u8]) -> u128 {
     text.iter().rev().fold(0, |all, byte| all << 8 | u128::from(*byte))
 }
 
-/// A hash of a text of more than sixteen bytes, and the first of them.
+/// A text of more than sixteen bytes: a hash, and the first of them.
 #[inline(never)]
 fn long(text: &[u8]) -> Key {
     let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
@@ -99,7 +103,7 @@ fn mix(a: u64, b: u64) -> u64 {
 }
 
 /// Different values in the order in which they came.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Dictionary {
     /// Numbers of entries from 1 at places that their hash tells; 0 is free.
     slots: Vec<u32>,
@@ -115,13 +119,6 @@ pub(super) struct Dictionary {
     pub(super) page: Vec<u8>,
     /// The entry of each value of the column that is not null.
     pub(super) indices: Vec<u32>,
-}
-
-impl Default for Dictionary {
-    fn default() -> Self {
-        let (slots, keys, starts, seen, page, indices) = Default::default();
-        Self { slots, keys, starts, seen, last: (Key::NONE, 0), steps: 0, page, indices }
-    }
 }
 
 impl Dictionary {
@@ -140,7 +137,7 @@ impl Dictionary {
 
     /// Forgets which entry was found last.
     pub(super) fn forget(&mut self) {
-        self.last = (Key::NONE, 0);
+        self.last = Default::default();
     }
 
     /// How many entries there are.

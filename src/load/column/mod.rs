@@ -207,7 +207,7 @@ impl Encoder<'_> {
         let before = indices.len();
         let mut extremes = Extremes::default();
         let mut text_bytes = 0;
-        // The entry found last is one of this page.
+        // What is met again is not asked whether it is in this page, so what was met last must be.
         dictionary.forget();
         for slice in slices {
             Rows::push_levels_of_texts(levels, slice, self.number);
