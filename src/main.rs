@@ -40,6 +40,7 @@ fn main() -> ExitCode {
     }
 }
 
+/// Does what it was called for; not part of `main`, whose instructions all processors must know.
 #[inline(never)]
 fn command() -> ExitCode {
     let code = match Cli::parse().command {
