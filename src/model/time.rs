@@ -365,19 +365,22 @@ impl Form {
 
 /// `:SS[.digits]`: seconds, microseconds, what follows.
 fn parse_seconds(bytes: &[u8]) -> Option<(i64, i64, &[u8])> {
+    /// Microseconds that the last digit which counts stands for, by how many there are.
+    const WORTH: [i64; 7] = [0, 100_000, 10_000, 1_000, 100, 10, 1];
     let &[b':', s1, s2, ref rest @ ..] = bytes else { return None };
     let second = two_digits(s1, s2)?;
     if second > 60 {
         return None;
     }
     let [b'.', fraction @ ..] = rest else { return Some((second.into(), 0, rest)) };
-    let count = fraction.iter().take_while(|b| b.is_ascii_digit()).count();
-    if count == 0 {
-        return None;
+    let (mut micros, mut count) = (0, 0);
+    while let Some(digit) = fraction.get(count).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit <= 9) {
+        if count < 6 {
+            micros = micros * 10 + i64::from(digit);
+        }
+        count += 1;
     }
-    let digit = |i: usize| if i < count { i64::from(fraction[i] - b'0') } else { 0 };
-    let micros = (0..6).fold(0, |n, i| n * 10 + digit(i));
-    Some((second.into(), micros, &fraction[count..]))
+    (count > 0).then(|| (second.into(), micros * WORTH[count.min(6)], &fraction[count..]))
 }
 
 /// The offset that ends a time: outer `None` when it is malformed, inner `None` when there is none.
