@@ -419,6 +419,16 @@ mod tests {
     }
 
     #[test]
+    fn fractions_of_any_length_are_cut_at_microseconds() {
+        let digits = "123456789012";
+        for count in 1..=digits.len() {
+            let expect = format!("1970-01-01T00:00:00.{:0<6}Z Some(0)", &digits[..count.min(6)]);
+            assert_eq!(read(&format!("1970-01-01T00:00:00.{}Z", &digits[..count]), Zone::Utc), expect);
+        }
+        assert_eq!(read("1970-01-01T00:00:00.Z", Zone::Utc), "none");
+    }
+
+    #[test]
     fn times_with_an_offset() {
         for (text, expect) in [
             ("2015-01-06T10:21:14.243Z", "2015-01-06T10:21:14.243000Z Some(0)"),
