@@ -30,6 +30,35 @@ pub(super) struct RareMasks {
     pub(super) control: u64,
 }
 
+/// What is where in a block that may be one line.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LineMasks {
+    /// Line feeds.
+    pub(super) newline: u64,
+    /// `{` and `[`
+    pub(super) open: u64,
+    /// `}`
+    pub(super) close: u64,
+    /// `:`
+    pub(super) colon: u64,
+}
+
+impl LineMasks {
+    /// Classifies a block.
+    #[inline]
+    pub(super) fn of(block: &[u8; BLOCK]) -> Self {
+        let (mut newline, mut open, mut close, mut colon) = (0, 0, 0, 0);
+        for (bytes, at) in lanes(block) {
+            newline |= bits(is(bytes, b'\n'), at);
+            // The two differ in this bit alone.
+            open |= bits(is(bytes | u8x32::splat(0x20), b'{' | 0x20), at);
+            close |= bits(is(bytes, b'}'), at);
+            colon |= bits(is(bytes, b':'), at);
+        }
+        Self { newline, open, close, colon }
+    }
+}
+
 impl Masks {
     /// Classifies a block.
     #[inline]
@@ -125,13 +154,17 @@ mod tests {
             for at in [0, 17, 47, 63] {
                 let mut block = [b'x'; BLOCK];
                 block[at] = byte;
-                let (masks, rare) = (Masks::of(&block), RareMasks::of(&block));
+                let (masks, rare, line) = (Masks::of(&block), RareMasks::of(&block), LineMasks::of(&block));
                 let bit = |set: bool| u64::from(set) << at;
                 assert_eq!(masks.quote, bit(byte == b'"'));
                 assert_eq!(masks.bracket, bit(b"{[}]Y_y\x7f".contains(&byte)));
                 assert_eq!(masks.separator, bit(b":,".contains(&byte)));
                 assert_eq!(rare.backslash, bit(byte == b'\\'));
                 assert_eq!(rare.control, bit(byte < 0x20));
+                assert_eq!(line.newline, bit(byte == b'\n'));
+                assert_eq!(line.open, bit(b"{[".contains(&byte)));
+                assert_eq!(line.close, bit(byte == b'}'));
+                assert_eq!(line.colon, bit(byte == b':'));
                 assert_eq!(masks.has_rare, rare.backslash | rare.control != 0);
             }
         }

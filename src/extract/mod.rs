@@ -6,6 +6,7 @@
 pub mod chunks;
 pub mod decompress;
 pub mod discover;
+mod line;
 mod mask;
 pub mod reread;
 mod resync;

@@ -12,6 +12,7 @@ use std::ops::ControlFlow;
 
 use sha2::{Digest, Sha256};
 
+use super::line::{Line, line};
 use super::resync::{Resync, Search};
 use super::value::{Found, ValueScan};
 use crate::model::json::Reader;
@@ -385,6 +386,7 @@ impl<'s> Scanner<'s> {
             None if self.ended => Step::End,
             None => Step::NeedData,
             Some(b'{' | b'[') if self.opaque => self.begin(ValueScan::new(), ValueKind::Document),
+            Some(b'{') if self.lines => self.step_line(),
             Some(b'{') => self.begin(ValueScan::new(), ValueKind::Top),
             Some(b'[') => self.begin_array(),
             Some(b'<') => self.step_markup(),
@@ -407,6 +409,15 @@ impl<'s> Scanner<'s> {
             return Some(self.go_on(Work::Broken { search, reason: Reason::InvalidUnicode, what }));
         }
         None
+    }
+
+    /// An object where records have stood one on a line.
+    fn step_line(&mut self) -> Step {
+        match line(&self.bytes[self.pos..], self.ended) {
+            Line::Record(length) => self.end_value(self.pos + length, ValueKind::Top),
+            Line::Other => self.begin(ValueScan::new(), ValueKind::Top),
+            Line::NeedData => Step::NeedData,
+        }
     }
 
     fn begin_array(&mut self) -> Step {
