@@ -414,6 +414,29 @@ mod tests {
     }
 
     #[test]
+    fn braces_that_tell_no_end_are_not_taken_for_one() {
+        for (object, expect) in [
+            (r#"{"x":":{"}"#, &[r#"record {"x":":{"}"#][..]),
+            (r#"{"x":"}","y":{}}"#, &[r#"record {"x":"}","y":{}}"#]),
+            (r#"{"x":{"y":"}"},"z":{}}"#, &[r#"record {"x":{"y":"}"},"z":{}}"#]),
+            ("{\"x\":{\"y\":\"}\"}\n,\"z\":1}", &["record {\"x\":{\"y\":\"}\"}\n,\"z\":1}"]),
+            (r#"{"x":"\"},{","y":"\""}"#, &[r#"record {"x":"\"},{","y":"\""}"#]),
+            (r#"{"x":"\\"}"#, &[r#"record {"x":"\\"}"#]),
+            (r#"{"x":[{}],"y":":{"}"#, &[r#"record {"x":[{}],"y":":{"}"#]),
+            (r#"{"x":{"y":1}"#, &[r#"invalid_json {"x":{"y":1}"#]),
+            (r#"{"x":"cut}"#, &[r#"invalid_json {"x":"cut}"#]),
+            // What is wrong inside is for the reader of the record to say.
+            (r#"{"x":""y"",:{}}"#, &[r#"record {"x":""y"",:{}}"#]),
+        ] {
+            let expect: Vec<_> = [&[r#"record {"id":1}"#], expect, &[r#"record {"id":4}"#]].concat();
+            check(&format!("{{\"id\":1}}\n{object}\n{{\"id\":4}}\n"), &expect);
+            check(&format!("[{{\"id\":1}},\n{object},\n{{\"id\":4}}]"), &expect);
+        }
+        let page = r#"{"list":[{"id":1},{"x":":{"}],"page":{"n":{}}},{"id":2}"#;
+        check(page, &[r#"record {"id":1}"#, r#"record {"x":":{"}"#, "invalid_json ,", r#"record {"id":2}"#]);
+    }
+
+    #[test]
     fn a_dump_that_no_source_tells_is_taken_by_documents() {
         check("[{\"a\":1},{\"a\":2}]", &["document [{\"a\":1},{\"a\":2}]"]);
         check("{\"a\":1}\n{\"list\":[{\"b\":1}]}", &["document {\"a\":1}", "document {\"list\":[{\"b\":1}]}"]);

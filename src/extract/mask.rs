@@ -3,6 +3,8 @@
 //! Bit i of a mask stands for byte i of the block. What is rare in JSON is not told apart at once: one question is asked
 //! of the whole block, and only where it says yes are there masks for it.
 
+use std::ops::BitXorAssign;
+
 use wide::u8x32;
 
 /// Bytes in a block.
@@ -30,32 +32,50 @@ pub(super) struct RareMasks {
     pub(super) control: u64,
 }
 
-/// What is where in a block that may be one line.
+/// What is where in a block of an object that may be plain.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct LineMasks {
-    /// Line feeds.
-    pub(super) newline: u64,
-    /// `{` and `[`
+pub(super) struct ObjectMasks {
+    /// `{`
     pub(super) open: u64,
     /// `}`
     pub(super) close: u64,
-    /// `:`
-    pub(super) colon: u64,
+    /// `]`, a `{` that is not behind a `:`, and a `\` behind another.
+    pub(super) other: u64,
+    /// `"` that is not behind a `\`.
+    pub(super) quotes: Quotes,
 }
 
-impl LineMasks {
-    /// Classifies a block.
+impl ObjectMasks {
+    /// Classifies a block; `before` is the block that begins a byte earlier.
     #[inline]
-    pub(super) fn of(block: &[u8; BLOCK]) -> Self {
-        let (mut newline, mut open, mut close, mut colon) = (0, 0, 0, 0);
-        for (bytes, at) in lanes(block) {
-            newline |= bits(is(bytes, b'\n'), at);
-            // The two differ in this bit alone.
-            open |= bits(is(bytes | u8x32::splat(0x20), b'{' | 0x20), at);
+    pub(super) fn of(block: &[u8; BLOCK], before: &[u8; BLOCK]) -> Self {
+        let (mut open, mut close, mut other, mut quotes) = (0, 0, 0, Quotes::default());
+        let all = lanes(block).zip(lanes(before)).zip(&mut quotes.0);
+        for (((bytes, at), (before, _)), quotes) in all {
+            let (opens, escaped) = (is(bytes, b'{'), is(before, b'\\'));
+            open |= bits(opens, at);
             close |= bits(is(bytes, b'}'), at);
-            colon |= bits(is(bytes, b':'), at);
+            other |= bits((opens & !is(before, b':')) | (escaped & is(bytes, b'\\')) | is(bytes, b']'), at);
+            *quotes = is(bytes, b'"') & !escaped;
         }
-        Self { newline, open, close, colon }
+        Self { open, close, other, quotes }
+    }
+}
+
+/// For each place of a block whether there is a quote, or in several blocks an odd number of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Quotes([u8x32; 2]);
+
+impl Quotes {
+    /// The places as a mask.
+    pub(super) fn mask(self) -> u64 {
+        self.0.iter().zip([0, BLOCK / 2]).fold(0, |all, (lane, at)| all | bits(*lane, at))
+    }
+}
+
+impl BitXorAssign for Quotes {
+    fn bitxor_assign(&mut self, other: Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(lane, other)| *lane ^= other);
     }
 }
 
@@ -154,18 +174,39 @@ mod tests {
             for at in [0, 17, 47, 63] {
                 let mut block = [b'x'; BLOCK];
                 block[at] = byte;
-                let (masks, rare, line) = (Masks::of(&block), RareMasks::of(&block), LineMasks::of(&block));
+                let (masks, rare) = (Masks::of(&block), RareMasks::of(&block));
                 let bit = |set: bool| u64::from(set) << at;
                 assert_eq!(masks.quote, bit(byte == b'"'));
                 assert_eq!(masks.bracket, bit(b"{[}]Y_y\x7f".contains(&byte)));
                 assert_eq!(masks.separator, bit(b":,".contains(&byte)));
                 assert_eq!(rare.backslash, bit(byte == b'\\'));
                 assert_eq!(rare.control, bit(byte < 0x20));
-                assert_eq!(line.newline, bit(byte == b'\n'));
-                assert_eq!(line.open, bit(b"{[".contains(&byte)));
-                assert_eq!(line.close, bit(byte == b'}'));
-                assert_eq!(line.colon, bit(byte == b':'));
                 assert_eq!(masks.has_rare, rare.backslash | rare.control != 0);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_before_a_byte_counts() {
+        for (byte, before) in (0..=u8::MAX).flat_map(|byte| [b'x', b':', b'\\'].map(|before| (byte, before))) {
+            for at in [0, 17, 47, 63] {
+                let (mut block, mut blocks) = ([b'x'; BLOCK], [b'x'; BLOCK]);
+                (block[at], blocks[at]) = (byte, before);
+                let masks = ObjectMasks::of(&block, &blocks);
+                let bit = |set: bool| u64::from(set) << at;
+                assert_eq!(masks.open, bit(byte == b'{'));
+                assert_eq!(masks.close, bit(byte == b'}'));
+                let is_other = match byte {
+                    b']' => true,
+                    b'{' => before != b':',
+                    b'\\' => before == b'\\',
+                    _ => false,
+                };
+                assert_eq!(masks.other, bit(is_other));
+                let mut quotes = masks.quotes;
+                assert_eq!(quotes.mask(), bit(byte == b'"' && before != b'\\'));
+                quotes ^= masks.quotes;
+                assert_eq!(quotes.mask(), 0);
             }
         }
     }

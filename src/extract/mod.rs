@@ -6,8 +6,8 @@
 pub mod chunks;
 pub mod decompress;
 pub mod discover;
-mod line;
 mod mask;
+mod object;
 pub mod reread;
 mod resync;
 mod scanner;

@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 
 use sha2::{Digest, Sha256};
 
-use super::line::{Line, line};
+use super::object::{Told, object_end};
 use super::resync::{Resync, Search};
 use super::value::{Found, ValueScan};
 use crate::model::json::Reader;
@@ -386,8 +386,7 @@ impl<'s> Scanner<'s> {
             None if self.ended => Step::End,
             None => Step::NeedData,
             Some(b'{' | b'[') if self.opaque => self.begin(ValueScan::new(), ValueKind::Document),
-            Some(b'{') if self.lines => self.step_line(),
-            Some(b'{') => self.begin(ValueScan::new(), ValueKind::Top),
+            Some(b'{') => self.begin_object(ValueKind::Top),
             Some(b'[') => self.begin_array(),
             Some(b'<') => self.step_markup(),
             Some(_) => self.broken(0, Reason::InvalidJson, "expected an object or an array"),
@@ -411,12 +410,11 @@ impl<'s> Scanner<'s> {
         None
     }
 
-    /// An object where records have stood one on a line.
-    fn step_line(&mut self) -> Step {
-        match line(&self.bytes[self.pos..], self.ended) {
-            Line::Record(length) => self.end_value(self.pos + length, ValueKind::Top),
-            Line::Other => self.begin(ValueScan::new(), ValueKind::Top),
-            Line::NeedData => Step::NeedData,
+    fn begin_object(&mut self, kind: ValueKind) -> Step {
+        match object_end(&self.bytes[self.pos..], kind == ValueKind::InList, self.ended) {
+            Told::End(length) => self.end_value(self.pos + length, kind),
+            Told::No => self.begin(ValueScan::new(), kind),
+            Told::NeedData => Step::NeedData,
         }
     }
 
@@ -480,7 +478,7 @@ impl<'s> Scanner<'s> {
                 self.note(self.offset(self.pos), Vec::new(), Reject::new(Reason::InvalidJson, what));
                 self.expect(Expect::First)
             }
-            (b'{', _) => self.begin(ValueScan::new(), ValueKind::InList),
+            (b'{', _) => self.begin_object(ValueKind::InList),
             (b'[', _) => self.begin(ValueScan::new(), ValueKind::Element),
             (b'}', _) => self.broken(0, Reason::InvalidJson, "`}` closes an array"),
             _ => self.scalar_element(1, false),
