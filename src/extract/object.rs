@@ -17,35 +17,35 @@ use super::mask::{BLOCK, ObjectMasks, Quotes};
 /// How much of an object and what is behind it is looked at.
 const LOOK: usize = 64 << 10;
 
-/// What was found.
+/// Where an object ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Told {
-    /// The object has so many bytes.
-    End(usize),
-    /// It takes more to tell.
-    No,
+pub(super) enum ObjectEnd {
+    /// Behind so many bytes.
+    At(usize),
+    /// Braces do not tell.
+    Hidden,
     /// More bytes are needed.
     NeedData,
 }
 
 /// The end of the object that begins `bytes`, an element of a list or a record at the top; `ended` tells whether the dump
 /// ends with them.
-pub(super) fn object_end(bytes: &[u8], in_list: bool, ended: bool) -> Told {
+pub(super) fn object_end(bytes: &[u8], in_list: bool, ended: bool) -> ObjectEnd {
     let shown = &bytes[..bytes.len().min(LOOK)];
     let mut braces = Braces { seen: 1, open: 1, quotes: Quotes::default() };
     // Each byte is seen beside the one before it.
     let (before, (blocks, rest)) = (shown.as_chunks().0, shown[1..].as_chunks());
-    let told = blocks.iter().zip(before).find_map(|(block, before)| braces.block(block, before)).or_else(|| {
+    let found = blocks.iter().zip(before).find_map(|(block, before)| braces.block(block, before)).or_else(|| {
         let before = &shown[blocks.len() * BLOCK..][..rest.len()];
         braces.block(&padded(rest), &padded(before))
     });
-    let told = match told {
-        Some(Told::End(end)) => {
-            is_followed(&shown[end..], in_list).map(|is| if is { Told::End(end) } else { Told::No })
+    let found = match found {
+        Some(ObjectEnd::At(end)) => {
+            is_followed(&shown[end..], in_list).map(|is| if is { ObjectEnd::At(end) } else { ObjectEnd::Hidden })
         }
         other => other,
     };
-    told.unwrap_or(if ended || shown.len() == LOOK { Told::No } else { Told::NeedData })
+    found.unwrap_or(if ended || shown.len() == LOOK { ObjectEnd::Hidden } else { ObjectEnd::NeedData })
 }
 
 /// Whether, behind white space, the next record begins or the list ends; none if that can't be seen yet.
@@ -67,14 +67,16 @@ fn padded(bytes: &[u8]) -> [u8; BLOCK] {
 struct Braces {
     /// Bytes seen so far, the first brace included.
     seen: usize,
+    /// Braces that have not closed yet.
     open: u32,
+    /// Quotes so far.
     quotes: Quotes,
 }
 
 impl Braces {
     /// Looks at the next block; none if the object goes on behind it.
     #[inline]
-    fn block(&mut self, block: &[u8; BLOCK], before: &[u8; BLOCK]) -> Option<Told> {
+    fn block(&mut self, block: &[u8; BLOCK], before: &[u8; BLOCK]) -> Option<ObjectEnd> {
         let ObjectMasks { open, mut close, other, quotes } = ObjectMasks::of(block, before);
         let mut closed = 0;
         while close != 0 {
@@ -85,11 +87,15 @@ impl Braces {
             if self.open + (open & here).count_ones() == closed {
                 let quotes = self.quotes.mask().count_ones() + (quotes.mask() & here).count_ones();
                 let end = self.seen + here.count_ones() as usize + 1;
-                return Some(if other & here == 0 && quotes.is_multiple_of(2) { Told::End(end) } else { Told::No });
+                return Some(if other & here == 0 && quotes.is_multiple_of(2) {
+                    ObjectEnd::At(end)
+                } else {
+                    ObjectEnd::Hidden
+                });
             }
         }
         if other != 0 {
-            return Some(Told::No);
+            return Some(ObjectEnd::Hidden);
         }
         self.open += open.count_ones();
         self.open -= closed;
@@ -106,8 +112,8 @@ mod tests {
     use super::*;
 
     /// What comes behind, and whether that ends a record in a list and at the top.
-    const BEHIND: [(&str, [Told; 2]); 12] = {
-        let (yes, no, wait) = (Told::End(0), Told::No, Told::NeedData);
+    const BEHIND: [(&str, [ObjectEnd; 2]); 12] = {
+        let (yes, no, wait) = (ObjectEnd::At(0), ObjectEnd::Hidden, ObjectEnd::NeedData);
         [
             (",{", [yes, no]),
             (" ,\r\n\t{", [yes, no]),
@@ -124,22 +130,22 @@ mod tests {
         ]
     };
 
-    fn check(object: &str, may_be_told: bool) {
+    fn check(object: &str, is_plain: bool) {
         for (behind, expect) in BEHIND {
             for (in_list, expect) in [(true, expect[0]), (false, expect[1])] {
                 let bytes = format!("{object}{behind}");
                 let expect = match expect {
-                    Told::End(_) => Told::End(object.len()),
+                    ObjectEnd::At(_) => ObjectEnd::At(object.len()),
                     other => other,
                 };
                 let (more, all) = ([false, true]).map(|ended| object_end(bytes.as_bytes(), in_list, ended)).into();
-                if may_be_told {
+                if is_plain {
                     assert_eq!(more, expect, "{bytes}, in a list: {in_list}");
                 }
-                // What is not told is looked at again; what is told must be right.
-                let is_told = matches!(more, Told::End(_));
-                assert!(!is_told || more == expect, "{more:?} {bytes}, in a list: {in_list}");
-                assert_eq!(all, if is_told { more } else { Told::No }, "{bytes}, in a list: {in_list}");
+                // What is hidden is looked for again; what is found must be right.
+                let is_found = matches!(more, ObjectEnd::At(_));
+                assert!(!is_found || more == expect, "{more:?} {bytes}, in a list: {in_list}");
+                assert_eq!(all, if is_found { more } else { ObjectEnd::Hidden }, "{bytes}, in a list: {in_list}");
             }
         }
     }
@@ -153,8 +159,8 @@ mod tests {
         }
         let long = |length: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(length - 8));
         check(&long(LOOK - 64), true);
-        assert_eq!(object_end(format!("{},{{", long(LOOK - 2)).as_bytes(), true, false), Told::End(LOOK - 2));
-        assert_eq!(object_end(format!("{},{{", long(LOOK - 1)).as_bytes(), true, false), Told::No);
+        assert_eq!(object_end(format!("{},{{", long(LOOK - 2)).as_bytes(), true, false), ObjectEnd::At(LOOK - 2));
+        assert_eq!(object_end(format!("{},{{", long(LOOK - 1)).as_bytes(), true, false), ObjectEnd::Hidden);
     }
 
     proptest! {
@@ -164,7 +170,8 @@ mod tests {
         fn the_end_of_an_object_is_never_told_wrong(
             parts in prop::collection::vec(
                 prop::sample::select(vec![
-                    "{", "}", ":{", "},", "},{", "}]", "[", "]", "],", ",", ":", r#"\""#, r"\\\\", "x", " ", "\u{fc}", "}\u{fc}{",
+                    "{", "}", ":{", "},", "},{", "}]", "[", "]", "],", ",", ":", "x", " ", "\u{fc}", "}\u{fc}{", r#"\""#,
+                    r"\\\\",
                 ]),
                 0..9,
             ),

@@ -1,8 +1,9 @@
 //! Where records end: one pass over a dump's bytes, whatever its shape, holding no more than a record.
 //!
 //! The scanner owns the bytes that are not handed on yet and is asked for one [`Step`] at a time. Between records it
-//! reads byte by byte, inside them by brackets ([`ValueScan`]). It counts every byte either as structure (white space,
-//! commas, brackets, envelopes) or as part of an item, which is what the conservation check stands on.
+//! reads byte by byte, inside them by braces alone where they tell enough ([`object_end`]), by brackets and strings elsewhere
+//! ([`ValueScan`]). It counts every byte either as structure (white space, commas, brackets, envelopes) or as part of an
+//! item, which is what the conservation check stands on.
 //!
 //! What surprises: whether an object at the top is a record or a page envelope cannot be known from its start. It is an
 //! envelope from the moment a member with an envelope's key opens an array, unless the whole object ends soon and turns
@@ -12,7 +13,7 @@ use std::ops::ControlFlow;
 
 use sha2::{Digest, Sha256};
 
-use super::object::{Told, object_end};
+use super::object::{ObjectEnd, object_end};
 use super::resync::{Resync, Search};
 use super::value::{Found, ValueScan};
 use crate::model::json::Reader;
@@ -412,9 +413,9 @@ impl<'s> Scanner<'s> {
 
     fn begin_object(&mut self, kind: ValueKind) -> Step {
         match object_end(&self.bytes[self.pos..], kind == ValueKind::InList, self.ended) {
-            Told::End(length) => self.end_value(self.pos + length, kind),
-            Told::No => self.begin(ValueScan::new(), kind),
-            Told::NeedData => Step::NeedData,
+            ObjectEnd::At(length) => self.end_value(self.pos + length, kind),
+            ObjectEnd::Hidden => self.begin(ValueScan::new(), kind),
+            ObjectEnd::NeedData => Step::NeedData,
         }
     }
 
