@@ -9,6 +9,8 @@ use wide::u8x32;
 
 /// Bytes in a block.
 pub(super) const BLOCK: usize = 64;
+/// Where its halves begin.
+const HALVES: [usize; 2] = [0, BLOCK / 2];
 
 /// What is where in a block, strings not yet considered.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +32,37 @@ pub(super) struct RareMasks {
     pub(super) backslash: u64,
     /// Control characters, which no string may hold.
     pub(super) control: u64,
+}
+
+impl Masks {
+    /// Classifies a block.
+    #[inline]
+    pub(super) fn of(block: &[u8; BLOCK]) -> Self {
+        let (mut quote, mut bracket, mut separator) = (0, 0, 0);
+        let (mut backslash, mut least) = (u8x32::ZERO, u8x32::MAX);
+        for (bytes, at) in lanes(block) {
+            quote |= bits(is(bytes, b'"'), at);
+            // The brackets differ in these three bits alone.
+            bracket |= bits(is(bytes & u8x32::splat(!0x26), b'{' & !0x26), at);
+            separator |= bits(is(bytes, b':') | is(bytes, b','), at);
+            backslash |= is(bytes, b'\\');
+            least = least.min(bytes);
+        }
+        let has_rare = (backslash | is_control(least)).to_bitmask() != 0;
+        Self { quote, bracket, separator, has_rare }
+    }
+}
+
+impl RareMasks {
+    /// Classifies a block.
+    pub(super) fn of(block: &[u8; BLOCK]) -> Self {
+        let (mut backslash, mut control) = (0, 0);
+        for (bytes, at) in lanes(block) {
+            backslash |= bits(is(bytes, b'\\'), at);
+            control |= bits(is_control(bytes), at);
+        }
+        Self { backslash, control }
+    }
 }
 
 /// What is where in a block of an object that may be plain.
@@ -69,7 +102,7 @@ pub(super) struct Quotes([u8x32; 2]);
 impl Quotes {
     /// The places as a mask.
     pub(super) fn mask(self) -> u64 {
-        self.0.iter().zip([0, BLOCK / 2]).fold(0, |all, (lane, at)| all | bits(*lane, at))
+        self.0.iter().zip(HALVES).fold(0, |all, (lane, at)| all | bits(*lane, at))
     }
 }
 
@@ -79,42 +112,18 @@ impl BitXorAssign for Quotes {
     }
 }
 
-impl Masks {
-    /// Classifies a block.
-    #[inline]
-    pub(super) fn of(block: &[u8; BLOCK]) -> Self {
-        let (mut quote, mut bracket, mut separator) = (0, 0, 0);
-        let (mut backslash, mut least) = (u8x32::ZERO, u8x32::MAX);
-        for (bytes, at) in lanes(block) {
-            quote |= bits(is(bytes, b'"'), at);
-            // The brackets differ in these three bits alone.
-            bracket |= bits(is(bytes & u8x32::splat(!0x26), b'{' & !0x26), at);
-            separator |= bits(is(bytes, b':') | is(bytes, b','), at);
-            backslash |= is(bytes, b'\\');
-            least = least.min(bytes);
-        }
-        let has_rare = (backslash | is_control(least)).to_bitmask() != 0;
-        Self { quote, bracket, separator, has_rare }
-    }
-}
-
-impl RareMasks {
-    /// Classifies a block.
-    pub(super) fn of(block: &[u8; BLOCK]) -> Self {
-        let (mut backslash, mut control) = (0, 0);
-        for (bytes, at) in lanes(block) {
-            backslash |= bits(is(bytes, b'\\'), at);
-            control |= bits(is_control(bytes), at);
-        }
-        Self { backslash, control }
-    }
-}
-
 /// The halves of a block, and where they begin.
 #[inline]
 fn lanes(block: &[u8; BLOCK]) -> impl Iterator<Item = (u8x32, usize)> {
     let halves = block.as_chunks().0.iter().map(|bytes: &[u8; BLOCK / 2]| u8x32::new(*bytes));
-    halves.zip([0, BLOCK / 2])
+    halves.zip(HALVES)
+}
+
+/// The last bytes of a text as a block, with white space behind them.
+pub(super) fn padded(bytes: &[u8]) -> [u8; BLOCK] {
+    let mut block = [b' '; BLOCK];
+    block[..bytes.len()].copy_from_slice(bytes);
+    block
 }
 
 #[inline]

@@ -12,7 +12,7 @@
 //! were it behind the object's end, another object would have begun, or the list ended. Where the JSON is not valid, the
 //! record's reader says so. All else is left to [`ValueScan`](super::value::ValueScan).
 
-use super::mask::{BLOCK, ObjectMasks, Quotes};
+use super::mask::{BLOCK, ObjectMasks, Quotes, padded};
 
 /// How much of an object and what is behind it is looked at.
 const LOOK: usize = 64 << 10;
@@ -56,12 +56,6 @@ fn is_followed(behind: &[u8], in_list: bool) -> Option<bool> {
         (true, b',') => *behind.next()? == b'{',
         _ => false,
     })
-}
-
-fn padded(bytes: &[u8]) -> [u8; BLOCK] {
-    let mut block = [b' '; BLOCK];
-    block[..bytes.len()].copy_from_slice(bytes);
-    block
 }
 
 struct Braces {

@@ -7,7 +7,7 @@
 
 use std::ops::ControlFlow;
 
-use super::mask::{BLOCK, Masks, RareMasks, parity, unescaped};
+use super::mask::{BLOCK, Masks, RareMasks, padded, parity, unescaped};
 
 /// Up to this depth the kind of every open bracket is known; a record that nests deeper is refused later anyway.
 const KNOWN_DEPTH: u32 = 128;
@@ -72,10 +72,7 @@ impl ValueScan {
         if !end || found != Found::More || self.next >= bytes.len() {
             return found;
         }
-        let mut last = [b' '; BLOCK];
-        let rest = &bytes[self.next..];
-        last[..rest.len()].copy_from_slice(rest);
-        let found = self.blocks(bytes, &last, &mut watch);
+        let found = self.blocks(bytes, &padded(&bytes[self.next..]), &mut watch);
         self.next = bytes.len();
         match found {
             Found::Broken(at) if at >= bytes.len() => Found::More,
